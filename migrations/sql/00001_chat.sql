@@ -56,7 +56,7 @@ CREATE INDEX channel_members_user_id_idx ON channel_members (user_id);
 
 CREATE TABLE workspace (
     -- There is one row, and can be no other.
-    only               boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton          boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     name               text        NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
     -- The channel that everybody joins, however it is called by now.
     general_channel_id uuid        NOT NULL REFERENCES channels,
@@ -72,7 +72,7 @@ CREATE TABLE invites (
     expires_at timestamptz,                  -- NULL: never
     created_by uuid        NOT NULL REFERENCES users ON DELETE CASCADE,
     created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT invites_uses_check CHECK (uses <= max_uses)
+    CONSTRAINT invites_uses_within_max_check CHECK (uses <= max_uses)
 );
 
 CREATE TABLE messages (

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// The bounds of what may be asked for and sent.
+const (
+	MaxBody      = 10_000 // characters of a message
+	MaxPage      = 200    // messages of a page
+	DefaultLimit = 50     // messages of a page when none is said
+)
+
+// Author is what a message says of who wrote it.
+type Author struct {
+	ID          uuid.UUID `json:"id"`
+	Username    string    `json:"username"`
+	DisplayName string    `json:"display_name"`
+	AvatarURL   string    `json:"avatar_url"`
+}
+
+// Reaction is one emoji under a message and who put it there.
+type Reaction struct {
+	Emoji   string      `json:"emoji"`
+	UserIDs []uuid.UUID `json:"user_ids"`
+}
+
+// File is an upload that hangs on a message.
+type File struct {
+	ID       uuid.UUID `json:"id"`
+	Name     string    `json:"name"`
+	Size     int64     `json:"size"` // bytes
+	Type     string    `json:"type"`
+	URL      string    `json:"url"`
+	ThumbURL string    `json:"thumb_url,omitempty"`
+}
+
+// Message is one message of a channel. Seq is its place there: 1, 2, 3, … without a gap.
+type Message struct {
+	ID         uuid.UUID  `json:"id"`
+	ChannelID  uuid.UUID  `json:"channel_id"`
+	Seq        int64      `json:"seq"`
+	Author     Author     `json:"author"`
+	Body       string     `json:"body"` // Markdown
+	HTML       string     `json:"html"` // filled in by whoever renders the body
+	ClientID   uuid.UUID  `json:"client_id"`
+	ParentID   *uuid.UUID `json:"parent_id"`
+	ReplyCount int        `json:"reply_count"`
+	Reactions  []Reaction `json:"reactions"`
+	Files      []File     `json:"files"`
+	Pinned     bool       `json:"pinned"`
+	CreatedAt  time.Time  `json:"created_at"`
+	EditedAt   *time.Time `json:"edited_at"`
+	DeletedAt  *time.Time `json:"deleted_at"`
+}
+
+// Page says which messages of a channel to return: those just below Before, just above After, or on both sides of
+// Around; the newest when none is set. At most one may be set.
+type Page struct {
+	Before, After, Around *int64
+	Limit                 int // 1 to MaxPage; 0 means DefaultLimit
+}
+
+const messageColumns = `m.id, m.channel_id, m.seq, m.body, m.client_id, m.created_at,
+	u.id, u.username, u.display_name, u.avatar_url`
+
+func scanMessage(row pgx.Row) (Message, error) {
+	m := Message{Reactions: []Reaction{}, Files: []File{}}
+	err := row.Scan(&m.ID, &m.ChannelID, &m.Seq, &m.Body, &m.ClientID, &m.CreatedAt,
+		&m.Author.ID, &m.Author.Username, &m.Author.DisplayName, &m.Author.AvatarURL)
+	return m, err
+}
+
+// Messages returns a page in rising seq, and whether there are more: older ones for Before and the newest page, newer
+// ones for After, either for Around.
+func (s *Store) Messages(ctx context.Context, channelID uuid.UUID, p Page) ([]Message, bool, error) {
+	w, err := p.window()
+	if err != nil {
+		return nil, false, err
+	}
+	// One more on each side than asked for tells whether there are more.
+	list, err := all(ctx, s, scanMessage, `
+		WITH page AS (
+			(SELECT * FROM messages WHERE channel_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3)
+			UNION ALL
+			(SELECT * FROM messages WHERE channel_id = $1 AND seq >= $2 ORDER BY seq LIMIT $4)
+		)
+		SELECT `+messageColumns+` FROM page m JOIN users u ON u.id = m.author_id ORDER BY m.seq`,
+		channelID, w.pivot, extra(w.below), extra(w.above))
+	if err != nil {
+		return nil, false, wrap("read messages", err)
+	}
+	list, more := w.cut(list)
+	return list, more, nil
+}
+
+// MessagesBetween returns the messages with seq from first to last, both included. How many that may be is for the
+// caller to bound.
+func (s *Store) MessagesBetween(ctx context.Context, channelID uuid.UUID, first, last int64) ([]Message, error) {
+	list, err := all(ctx, s, scanMessage, `
+		SELECT `+messageColumns+` FROM messages m JOIN users u ON u.id = m.author_id
+		WHERE m.channel_id = $1 AND m.seq BETWEEN $2 AND $3 ORDER BY m.seq`, channelID, first, last)
+	return list, wrap("read messages", err)
+}
+
+// window is a page in numbers: so many messages with seq < pivot, and so many with seq >= pivot.
+type window struct {
+	pivot        int64
+	below, above int
+}
+
+func (p Page) window() (window, error) {
+	limit := p.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	var check checker
+	if limit < 1 || limit > MaxPage {
+		check.wrong("limit", fmt.Sprintf("must be 1 to %d", MaxPage))
+	}
+	w, set := window{pivot: math.MaxInt64, below: limit}, 0
+	if p.Before != nil {
+		w, set = window{pivot: *p.Before, below: limit}, set+1
+	}
+	if p.After != nil {
+		w, set = window{pivot: min(*p.After, math.MaxInt64-1) + 1, above: limit}, set+1
+	}
+	if p.Around != nil {
+		w, set = window{pivot: *p.Around, below: limit / 2, above: limit - limit/2}, set+1
+	}
+	if set > 1 {
+		check.wrong("before", "cannot be combined: say one of before, after and around")
+	}
+	return w, check.err()
+}
+
+// cut takes from a rising list what the window does not want, and reports whether there was any.
+func (w window) cut(list []Message) ([]Message, bool) {
+	i, _ := slices.BinarySearchFunc(list, w.pivot, func(m Message, pivot int64) int {
+		if m.Seq < pivot {
+			return -1
+		}
+		return 1
+	})
+	first, end := max(0, i-w.below), min(len(list), i+w.above)
+	return list[first:end], first > 0 || end < len(list)
+}
+
+// extra is how many to read to see whether there are more than n: none when none are wanted.
+func extra(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return n + 1
+}
+
+func (c *checker) body(s string) {
+	switch {
+	case !storable(s):
+		c.wrong("body", "must be text in UTF-8 without NUL")
+	case strings.TrimSpace(s) == "":
+		c.wrong("body", "must not be empty")
+	case utf8.RuneCountInString(s) > MaxBody:
+		c.wrong("body", fmt.Sprintf("must have at most %d characters", MaxBody))
+	}
+}

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Workspace is the one team that an instance serves.
+type Workspace struct {
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// SetupParams says how a new instance begins.
+type SetupParams struct {
+	Workspace    string
+	Username     string
+	DisplayName  string // the username when empty
+	PasswordHash string
+}
+
+// SetupNeeded reports whether the instance is new: it has no workspace yet.
+func (s *Store) SetupNeeded(ctx context.Context) (bool, error) {
+	needed, err := one(ctx, s, value[bool], "SELECT NOT EXISTS (SELECT FROM workspace)")
+	return needed, wrap("look for the workspace", err)
+}
+
+// Setup begins a new instance: the workspace, its owner and #general. It answers Conflict when that was done before.
+func (s *Store) Setup(ctx context.Context, p SetupParams) (User, error) {
+	var check checker
+	check.text("workspace", p.Workspace, 80)
+	owner := newUser(&check, p.Username, p.DisplayName, p.PasswordHash, Owner)
+	if err := check.err(); err != nil {
+		return User{}, err
+	}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		general := newID()
+		if _, err := tx.Exec(ctx, `INSERT INTO channels (id, kind, name) VALUES ($1, 'public', 'general')`, general); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO workspace (name, general_channel_id) VALUES ($1, $2)`, p.Workspace, general); err != nil {
+			return err
+		}
+		return insertUser(ctx, tx, &owner)
+	})
+	if violates(err, "workspace_pkey") || violates(err, "channels_name_key") {
+		return User{}, &Error{Code: Conflict, Message: "This instance is set up already. Log in instead."}
+	}
+	return owner.User, wrap("set up the workspace", err)
+}
+
+// Workspace returns the workspace, NotFound before [Store.Setup].
+func (s *Store) Workspace(ctx context.Context) (Workspace, error) {
+	w, err := one(ctx, s, func(row pgx.Row) (w Workspace, err error) {
+		err = row.Scan(&w.Name, &w.CreatedAt)
+		return w, err
+	}, "SELECT name, created_at FROM workspace")
+	if noRows(err) {
+		return w, notFound("workspace")
+	}
+	return w, wrap("read the workspace", err)
+}

@@ -1,0 +1,320 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Send is a message on its way to be stored. ClientID is the sender's own name for it: sent twice by the same author
+// it is stored once.
+type Send struct {
+	ClientID, ChannelID, AuthorID uuid.UUID
+	Body                          string
+}
+
+// Stored is the answer to a [Send].
+type Stored struct {
+	Message Message
+	Created bool // false: an earlier send of this author with this ClientID had stored it
+}
+
+// WriterConfig is what a [Writer] needs.
+type WriterConfig struct {
+	Store    *Store
+	MaxBatch int           // most sends in one commit; default 512
+	MaxQueue int           // most sends that wait; one more is answered Unavailable; default 4096
+	Timeout  time.Duration // how long a send may take, crash restarts of PostgreSQL included; default 2 s
+
+	// Committed is told of newly stored messages, in the order in which they were committed and so in rising seq per
+	// channel, each once, before their senders are answered. The writer waits for it. May be nil.
+	Committed func([]Message)
+
+	Logger *slog.Logger // default: discard
+}
+
+// Writer stores messages by group commit: sends that arrive while one commit is under way are stored together by the
+// next. A send is answered after the commit that made it durable.
+//
+// When the connection breaks during a commit, whether it was done is unknown. The same sends are then tried again
+// until they time out; ClientID keeps them from being stored twice.
+type Writer struct {
+	store     *Store
+	maxBatch  int
+	timeout   time.Duration
+	committed func([]Message)
+	log       *slog.Logger
+
+	queue    chan *pending
+	stopping chan struct{} // closed when Run begins to end
+	done     chan struct{} // closed when Run has ended
+
+	// Of the goroutine in Run alone.
+	conn  *pgxpool.Conn // nil until needed, and after it broke
+	doubt []*pending    // timed out with an unknown outcome: perhaps stored, and then still to be told of
+}
+
+// pending is one send in the writer.
+type pending struct {
+	Send
+	ctx    context.Context // ends when the sender stops waiting
+	id     uuid.UUID       // of the message, if it is this send that stores it
+	tried  bool            // was given to PostgreSQL, so that it may be stored
+	answer chan answer     // buffered: the writer never waits for a sender
+	twins  []*pending      // others in the batch with the same author and ClientID
+}
+
+type answer struct {
+	stored Stored
+	err    error
+}
+
+// NewWriter returns a writer. Sends wait until [Writer.Run] runs.
+func NewWriter(cfg WriterConfig) *Writer {
+	w := &Writer{
+		store: cfg.Store, maxBatch: cfg.MaxBatch, timeout: cfg.Timeout, committed: cfg.Committed, log: cfg.Logger,
+		stopping: make(chan struct{}), done: make(chan struct{}),
+	}
+	if w.maxBatch == 0 {
+		w.maxBatch = 512
+	}
+	if cfg.MaxQueue == 0 {
+		cfg.MaxQueue = 4096
+	}
+	w.queue = make(chan *pending, cfg.MaxQueue)
+	if w.timeout == 0 {
+		w.timeout = 2 * time.Second
+	}
+	if w.committed == nil {
+		w.committed = func([]Message) {}
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	return w
+}
+
+// Send stores a message and returns it once that is durable. A send that was stored before returns what is stored,
+// even if its body differs; in another channel that is a Conflict. NotFound means that the author is not a member of
+// the channel, Forbidden that it is archived. Unavailable means that it is unknown whether the message is or will be
+// stored: send it again with the same ClientID.
+func (w *Writer) Send(ctx context.Context, send Send) (Stored, error) {
+	var check checker
+	check.body(send.Body)
+	if send.ClientID == uuid.Nil {
+		check.wrong("client_id", "must be a UUID of the client's choice")
+	}
+	if err := check.err(); err != nil {
+		return Stored{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	p := &pending{Send: send, ctx: ctx, id: newID(), answer: make(chan answer, 1)}
+	select {
+	case <-w.stopping:
+		return Stored{}, notNow(errStopped)
+	default:
+	}
+	select {
+	case w.queue <- p:
+	default:
+		return Stored{}, notNow(errQueueFull)
+	}
+	return w.wait(p)
+}
+
+var (
+	errStopped   = errors.New("the writer has stopped")
+	errQueueFull = errors.New("too many messages wait to be stored")
+)
+
+func notNow(cause error) error {
+	return &Error{Code: Unavailable, Message: "The message could not be stored right now. Send it again in a moment.",
+		RetryAfter: retryAfter, Err: cause}
+}
+
+func (w *Writer) wait(p *pending) (Stored, error) {
+	select {
+	case a := <-p.answer:
+		return a.stored, a.err
+	case <-p.ctx.Done():
+		return Stored{}, notNow(context.Cause(p.ctx))
+	case <-w.done:
+	}
+	select { // the answer may have come just before the end
+	case a := <-p.answer:
+		return a.stored, a.err
+	default:
+		return Stored{}, notNow(errStopped)
+	}
+}
+
+// Run stores what is sent, until ctx ends; then it stores what is queued, which takes no longer than the timeout of a
+// send, and returns nil. It must run only once.
+func (w *Writer) Run(ctx context.Context) error {
+	defer close(w.done)
+	defer w.release()
+	for ctx.Err() == nil {
+		w.write(w.gather(ctx))
+	}
+	close(w.stopping)
+	for batch := w.fill(nil); len(batch) > 0; batch = w.fill(nil) {
+		w.write(batch)
+	}
+	return nil
+}
+
+// gather waits for sends and takes those that are there. The batch is empty when ctx has ended, and when it is time to
+// look again for sends in doubt.
+func (w *Writer) gather(ctx context.Context) []*pending {
+	var again <-chan time.Time
+	if len(w.doubt) > 0 {
+		again = time.After(longestPause)
+	}
+	select {
+	case p := <-w.queue:
+		return w.fill([]*pending{p})
+	case <-again:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// fill adds what is queued to the batch, without waiting.
+func (w *Writer) fill(batch []*pending) []*pending {
+	for len(batch) < w.maxBatch {
+		select {
+		case p := <-w.queue:
+			batch = append(batch, p)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// The pauses between tries of a batch that could not be stored: none before the first, then doubled up to the longest.
+const (
+	shortestPause = 10 * time.Millisecond
+	longestPause  = 100 * time.Millisecond
+)
+
+// write stores the batch and answers its senders, trying again while the database is away and somebody still waits.
+func (w *Writer) write(batch []*pending) {
+	if len(batch) == 0 {
+		w.resolve()
+		return
+	}
+	batch = pairTwins(batch)
+	var pause time.Duration
+	for {
+		batch = w.waiting(batch)
+		if len(batch) == 0 {
+			return
+		}
+		err := w.try(batch)
+		switch {
+		case err == nil:
+			return
+		case unavailable(err), w.store.stale(err):
+			if pause == 0 {
+				w.log.Warn("messages wait for the database", "messages", len(batch), "error", err)
+			}
+			time.Sleep(pause)
+			pause = min(max(2*pause, shortestPause), longestPause)
+		case violates(err, "messages_author_client_key"):
+			// Another node stored one of these sends in another channel just now; next time it is seen.
+		case len(batch) == 1:
+			batch[0].settle(Stored{}, wrap("store message", err))
+			return
+		default: // one of them is at fault: each for itself, so that the others are stored
+			for _, p := range batch {
+				w.write([]*pending{p})
+			}
+			return
+		}
+	}
+}
+
+// resolve finds out about sends in doubt when there is nothing else to do.
+func (w *Writer) resolve() {
+	if len(w.doubt) == 0 {
+		return
+	}
+	if err := w.try(nil); err != nil && !unavailable(err) && !w.store.stale(err) {
+		w.log.Error("cannot find out whether messages were stored", "messages", len(w.doubt), "error", err)
+		w.doubt = nil
+	}
+}
+
+// waiting returns those of the batch that somebody still waits for. Of the others, those that may be stored are kept
+// in doubt, to be told of when they turn out to be.
+func (w *Writer) waiting(batch []*pending) []*pending {
+	var left []*pending
+	for _, p := range batch {
+		switch {
+		case p.awaited():
+			left = append(left, p)
+		case p.tried:
+			w.doubt = append(w.doubt, p)
+		}
+	}
+	if over := len(w.doubt) - maxDoubt; over > 0 {
+		w.log.Warn("gave up finding out whether messages were stored", "messages", over)
+		w.doubt = slices.Clone(w.doubt[over:])
+	}
+	return left
+}
+
+// maxDoubt bounds what is remembered of sends that timed out. Who is not told of one sees the gap in seq.
+const maxDoubt = 1 << 14
+
+// pairTwins leaves of sends with the same author and ClientID only the first, with the others as its twins.
+func pairTwins(batch []*pending) []*pending {
+	type key struct{ author, client uuid.UUID }
+	first := make(map[key]*pending, len(batch))
+	return slices.DeleteFunc(batch, func(p *pending) bool {
+		k := key{p.AuthorID, p.ClientID}
+		if leader := first[k]; leader != nil {
+			leader.twins = append(leader.twins, p)
+			return true
+		}
+		first[k] = p
+		return false
+	})
+}
+
+// awaited reports whether a sender still waits for the answer.
+func (p *pending) awaited() bool {
+	return p.ctx.Err() == nil || slices.ContainsFunc(p.twins, (*pending).awaited)
+}
+
+// deadline is when the last of the senders stops waiting.
+func (p *pending) deadline() time.Time {
+	last, _ := p.ctx.Deadline()
+	for _, twin := range p.twins {
+		if d := twin.deadline(); d.After(last) {
+			last = d
+		}
+	}
+	return last
+}
+
+// settle answers the sender, and the twins: to them the message was stored before.
+func (p *pending) settle(stored Stored, err error) {
+	p.answer <- answer{stored, err}
+	for _, twin := range p.twins {
+		if twin.ChannelID == p.ChannelID {
+			twin.settle(Stored{Message: stored.Message}, err)
+		} else {
+			twin.settle(Stored{}, errOtherChannel)
+		}
+	}
+}
+
+var errOtherChannel = &Error{Code: Conflict, Message: "A message with this client_id was sent to another channel. Choose a new client_id."}
