@@ -1,0 +1,449 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// world stands in for the kernel in virtual time: its processes exist only as entries, so that a day of crashes,
+// hangs and stops passes in a moment. Real processes are in process_test.go.
+type world struct {
+	t       rapid.TB
+	nextPid int
+	// alive are the processes by pid; calls into it are made by minders and by the loop.
+	lock  chan struct{}
+	alive map[int]*simulated
+	// what happened, in order: "start chat", "end chat"
+	history []string
+	// stubborn services ignore every signal but SIGKILL.
+	stubborn map[string]bool
+	broken   map[string]error
+}
+
+type simulated struct {
+	name  string
+	ended chan Exit
+}
+
+func newWorld(t rapid.TB) *world {
+	return &world{t: t, lock: make(chan struct{}, 1), alive: map[int]*simulated{}, stubborn: map[string]bool{}, broken: map[string]error{}}
+}
+
+func (w *world) locked(f func()) {
+	w.lock <- struct{}{}
+	defer func() { <-w.lock }()
+	f()
+}
+
+func (w *world) launch(s Service, _ *run) (pid int, ended <-chan Exit, err error) {
+	w.locked(func() {
+		if err = w.broken[s.Name]; err != nil {
+			return
+		}
+		for _, p := range w.alive {
+			if p.name == s.Name {
+				w.t.Errorf("two processes of %s", s.Name)
+			}
+		}
+		w.nextPid++
+		p := &simulated{name: s.Name, ended: make(chan Exit, 1)}
+		w.alive[w.nextPid] = p
+		w.history = append(w.history, "start "+s.Name)
+		pid, ended = w.nextPid, p.ended
+	})
+	return pid, ended, err
+}
+
+func (w *world) signal(pid int, sig syscall.Signal) {
+	w.locked(func() {
+		if p := w.alive[pid]; p != nil && (sig == syscall.SIGKILL || !w.stubborn[p.name]) {
+			w.endLocked(pid, Exit{Code: -1, Signal: signalName(sig), At: time.Now()})
+		}
+	})
+}
+
+func (w *world) endLocked(pid int, exit Exit) {
+	p := w.alive[pid]
+	delete(w.alive, pid)
+	w.history = append(w.history, "end "+p.name)
+	p.ended <- exit
+}
+
+// end ends the process of a service, if it has one.
+func (w *world) end(name string, exit Exit) {
+	w.locked(func() {
+		for pid, p := range w.alive {
+			if p.name == name {
+				w.endLocked(pid, exit)
+				return
+			}
+		}
+	})
+}
+
+// begin runs a supervisor over a world inside a synctest bubble, and returns how to end it.
+func begin(t rapid.TB, w *world, services ...Service) (*Supervisor, func()) {
+	t.Helper()
+	for i := range services {
+		if services[i].Command == nil && services[i].Kind != External {
+			services[i].Command = func() (Command, error) { return Command{}, nil }
+		}
+	}
+	s, err := New(Config{Services: services, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.launcher = w
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.loop(ctx)
+	}()
+	return s, func() {
+		cancel()
+		<-done
+		if len(w.alive) > 0 {
+			t.Errorf("%d processes outlived the supervisor", len(w.alive))
+		}
+	}
+}
+
+func well(context.Context) error { return nil }
+
+func want(t *testing.T, s *Supervisor, name string, state State) {
+	t.Helper()
+	synctest.Wait()
+	if status, _ := s.Snapshot().Find(name); status.State != state {
+		t.Fatalf("%s is %s (%s), want %s", name, status.State, status.Reason, state)
+	}
+}
+
+func TestStartIsOrderedAndStopIsReversed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s, end := begin(t, w,
+			Service{Name: "init", Kind: Task, Required: true},
+			Service{Name: "database", After: []string{"init"}, Required: true, Ready: well},
+			Service{Name: "cache", Ready: well},
+			Service{Name: "app", After: []string{"database", "cache"}, Required: true, Ready: well},
+		)
+		want(t, s, "database", StateWaiting)
+		want(t, s, "cache", StateReady)
+		if got := s.Snapshot().Condition; got != ConditionStarting {
+			t.Errorf("condition %s during the first start", got)
+		}
+		w.end("init", Exit{})
+		want(t, s, "init", StateDone)
+		want(t, s, "app", StateReady)
+		if got := s.Snapshot().Condition; got != ConditionHealthy {
+			t.Errorf("condition %s with all ready", got)
+		}
+		end()
+		got := strings.Join(w.history, ", ")
+		stops := got[strings.LastIndex(got, "end init")+len("end init, "):]
+		if !strings.Contains(stops, "end app, end database") && !strings.Contains(stops, "end app, end cache, end database") {
+			t.Errorf("stopped in the wrong order: %s", got)
+		}
+	})
+}
+
+func TestCrashAfterHealthRestartsAtOnceThenBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s, end := begin(t, w, Service{Name: "app", Required: true, Ready: well})
+		defer end()
+		want(t, s, "app", StateReady)
+		time.Sleep(time.Minute)
+		w.end("app", Exit{Code: 1})
+		want(t, s, "app", StateReady) // no virtual time has passed
+		w.end("app", Exit{Code: 1})
+		want(t, s, "app", StateBackoff)
+		if got := s.Snapshot().Condition; got != ConditionUnhealthy {
+			t.Errorf("condition %s while the app is down", got)
+		}
+		time.Sleep(DefaultRestart.Min * 6 / 5)
+		want(t, s, "app", StateReady)
+		status, _ := s.Snapshot().Find("app")
+		if status.Restarts != 2 || status.LastExit == nil || status.LastExit.Code != 1 {
+			t.Errorf("status after two restarts: %+v", status)
+		}
+		time.Sleep(DefaultRestart.HealthyAfter)
+		w.end("app", Exit{Code: 1})
+		want(t, s, "app", StateReady) // the spell of health forgave the earlier failures
+	})
+}
+
+func TestFailuresInARowAreRetriedSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.broken["app"] = errors.New("no such file")
+		s, end := begin(t, w, Service{Name: "app", Required: true, Ready: well})
+		defer end()
+		time.Sleep(time.Minute)
+		want(t, s, "app", StateFailed)
+		status, _ := s.Snapshot().Find("app")
+		if !strings.Contains(status.Reason, "no such file") {
+			t.Errorf("reason %q does not say why", status.Reason)
+		}
+		w.locked(func() { delete(w.broken, "app") })
+		time.Sleep(DefaultRestart.RetryFailed)
+		want(t, s, "app", StateReady)
+	})
+}
+
+func TestStopEscalatesToKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.stubborn["app"] = true
+		s, end := begin(t, w, Service{Name: "app", Ready: well, Stop: []StopStep{{syscall.SIGINT, 3 * time.Second}, {syscall.SIGQUIT, 2 * time.Second}}})
+		want(t, s, "app", StateReady)
+		begun := time.Now()
+		end()
+		if took := time.Since(begun); took != 5*time.Second {
+			t.Errorf("killed after %s, want 5s", took)
+		}
+	})
+}
+
+func TestHangingServiceIsFoundAndRestarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.stubborn["app"] = true
+		var hang atomic.Bool
+		live := func(ctx context.Context) error {
+			if hang.Load() {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}
+		s, end := begin(t, w, Service{Name: "app", Required: true, Ready: well, Live: live})
+		defer end()
+		time.Sleep(time.Minute)
+		want(t, s, "app", StateReady)
+		hang.Store(true)
+		time.Sleep(DefaultProbing.LiveInterval + DefaultProbing.Timeout)
+		want(t, s, "app", StateUnhealthy)
+		time.Sleep(2*(DefaultProbing.LiveInterval+DefaultProbing.Timeout) - time.Millisecond)
+		want(t, s, "app", StateUnhealthy)
+		time.Sleep(time.Millisecond)
+		want(t, s, "app", StateReady)
+		status, _ := s.Snapshot().Find("app")
+		if !strings.Contains(status.LastExit.Reason, "liveness") || status.LastExit.Signal != "SIGKILL" {
+			t.Errorf("last exit does not tell of the liveness probe: %+v", status.LastExit)
+		}
+	})
+}
+
+func TestCheckThatNeverReturnsHurtsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		release := make(chan struct{})
+		deaf := func(context.Context) error { <-release; return nil }
+		s, end := begin(t, w,
+			Service{Name: "deaf", Ready: deaf, Probing: Probing{StartTimeout: 5 * time.Second}},
+			Service{Name: "app", Ready: well})
+		want(t, s, "app", StateReady)
+		time.Sleep(6 * time.Second)
+		if status, _ := s.Snapshot().Find("deaf"); status.Restarts == 0 {
+			t.Errorf("not restarted after its start timeout: %+v", status)
+		}
+		end()
+		close(release)
+	})
+}
+
+func TestOptionalServiceOnlyDegrades(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.broken["cache"] = errors.New("no")
+		s, end := begin(t, w,
+			Service{Name: "cache", Ready: well},
+			Service{Name: "app", Required: true, After: []string{"cache"}, Ready: well})
+		defer end()
+		time.Sleep(time.Second)
+		want(t, s, "app", StateReady)
+		if got := s.Snapshot().Condition; got != ConditionDegraded {
+			t.Errorf("condition %s without the optional service", got)
+		}
+	})
+}
+
+func TestExternalServiceIsOnlyProbed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var up atomic.Bool
+		live := func(context.Context) error {
+			if up.Load() {
+				return nil
+			}
+			return errors.New("connection refused")
+		}
+		s, end := begin(t, w,
+			Service{Name: "database", Kind: External, Required: true, Live: live},
+			Service{Name: "app", Required: true, After: []string{"database"}, Ready: well})
+		defer end()
+		time.Sleep(time.Minute)
+		want(t, s, "app", StateWaiting)
+		up.Store(true)
+		time.Sleep(DefaultProbing.LiveInterval)
+		want(t, s, "app", StateReady)
+		want(t, s, "database", StateExternal)
+		if got := s.Snapshot().Condition; got != ConditionHealthy {
+			t.Errorf("condition %s", got)
+		}
+	})
+}
+
+// TestAnySequence drives random crashes, hangs, launch failures and time through a random table. What may never
+// happen is checked by the world (two processes of one service), by become (a transition that is not in the
+// table panics) and here (order, and an end of every stop).
+func TestAnySequence(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) { anySequence(t, rt) })
+	})
+}
+
+func anySequence(t *testing.T, rt *rapid.T) {
+	w := newWorld(t)
+	count := rapid.IntRange(1, 5).Draw(rt, "services")
+	sick := map[string]bool{}
+	var services []Service
+	for i := range count {
+		name := fmt.Sprintf("s%d", i)
+		w.stubborn[name] = rapid.Bool().Draw(rt, "stubborn")
+		check := func(context.Context) error {
+			var err error
+			w.locked(func() {
+				if sick[name] {
+					err = errors.New("sick")
+				}
+			})
+			return err
+		}
+		service := Service{Name: name, Ready: check, Live: check, Required: rapid.Bool().Draw(rt, "required")}
+		if rapid.IntRange(0, 3).Draw(rt, "kind") == 0 {
+			service = Service{Name: name, Kind: Task, Required: true}
+		}
+		for j := range i {
+			if rapid.Bool().Draw(rt, "after") {
+				service.After = append(service.After, fmt.Sprintf("s%d", j))
+			}
+		}
+		services = append(services, service)
+	}
+	s, end := begin(t, w, services...)
+	for range rapid.IntRange(0, 40).Draw(rt, "steps") {
+		name := fmt.Sprintf("s%d", rapid.IntRange(0, count-1).Draw(rt, "service"))
+		switch rapid.IntRange(0, 4).Draw(rt, "what") {
+		case 0:
+			w.end(name, Exit{Code: rapid.IntRange(0, 1).Draw(rt, "code"), At: time.Now()})
+		case 1:
+			w.locked(func() { sick[name] = !sick[name] })
+		case 2:
+			w.locked(func() {
+				if w.broken[name] == nil {
+					w.broken[name] = errors.New("broken")
+				} else {
+					delete(w.broken, name)
+				}
+			})
+		default:
+			time.Sleep(time.Duration(rapid.IntRange(0, 40_000).Draw(rt, "ms")) * time.Millisecond)
+		}
+		synctest.Wait()
+		checkOrder(t, s, services)
+	}
+	begun := time.Now()
+	end()
+	if took := time.Since(begun); took > time.Duration(count)*(DefaultProbing.StartTimeout+20*time.Second) {
+		t.Errorf("stop took %s", took)
+	}
+	for _, status := range s.Snapshot().Services {
+		if !status.State.settled() {
+			t.Errorf("%s is %s after the stop", status.Name, status.State)
+		}
+	}
+}
+
+// checkOrder: what has been started found everything required before it ready once.
+func checkOrder(t *testing.T, s *Supervisor, services []Service) {
+	t.Helper()
+	snapshot := s.Snapshot()
+	for _, service := range services {
+		status, _ := snapshot.Find(service.Name)
+		if status.State != StateStarting && status.State != StateReady {
+			continue
+		}
+		for _, before := range service.After {
+			b, _ := snapshot.Find(before)
+			if b.Required && b.State == StateWaiting {
+				t.Errorf("%s is %s though %s is still waiting", service.Name, status.State, before)
+			}
+		}
+	}
+}
+
+func TestTableIsChecked(t *testing.T) {
+	command := func() (Command, error) { return Command{}, nil }
+	daemon := func(name string, after ...string) Service {
+		return Service{Name: name, After: after, Command: command, Ready: well}
+	}
+	for _, test := range []struct {
+		want     string
+		services []Service
+	}{
+		{"a → b → c → a", []Service{daemon("a", "b"), daemon("b", "c"), daemon("c", "a")}},
+		{"a → a", []Service{daemon("a", "a")}},
+		{`"a" comes after "x", which does not exist`, []Service{daemon("a", "x")}},
+		{`"a" is there twice`, []Service{daemon("a"), daemon("a")}},
+		{`"a" has no command`, []Service{{Name: "a", Ready: well}}},
+		{`"a" has no readiness probe`, []Service{{Name: "a", Command: command}}},
+		{`"a" has no liveness probe`, []Service{{Name: "a", Kind: External}}},
+		{"a service has no name", []Service{daemon("")}},
+	} {
+		_, err := New(Config{Services: test.services})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("error %v, want %q in it", err, test.want)
+		}
+	}
+}
+
+func TestPauseGrowsUpToTheMaximum(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		policy := DefaultRestart
+		failures := rapid.IntRange(1, 200).Draw(t, "failures")
+		pause := policy.pause(failures)
+		if failures == 1 && pause != 0 {
+			t.Errorf("first failure pauses %s", pause)
+		}
+		if failures > 1 && (pause < policy.Min*4/5 || pause > policy.Max) {
+			t.Errorf("pause %s after %d failures", pause, failures)
+		}
+	})
+}
+
+func TestEveryStateIsInTheTable(t *testing.T) {
+	reachable := []State{StateWaiting, StateExternal}
+	for i := 0; i < len(reachable); i++ {
+		for _, next := range transitions[reachable[i]] {
+			if !slices.Contains(reachable, next) {
+				reachable = append(reachable, next)
+			}
+		}
+	}
+	if len(reachable) != 10 {
+		t.Errorf("%d of 10 states can be reached: %v", len(reachable), reachable)
+	}
+}

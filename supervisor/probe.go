@@ -1,0 +1,135 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Check asks a service whether it is well; nil means yes. It should return when ctx ends: one that does not
+// is counted as a failure, and nothing waits for it.
+type Check func(ctx context.Context) error
+
+// prober asks one run of a service: first whether it is ready, from then on whether it is alive.
+type prober struct {
+	service Service
+	// asked is the answer to a check that is under way.
+	asked chan error
+}
+
+// run sends each result until ctx ends: of the readiness probe until one is good, of the liveness probe from then on.
+func (p *prober) run(ctx context.Context, report func(Result)) {
+	timing := p.service.Probing
+	for interval := timing.ReadyInterval; p.service.Kind != External; interval = min(interval*3/2, 10*timing.ReadyInterval) {
+		result := p.ask(ctx, p.service.Ready)
+		if ctx.Err() != nil {
+			return
+		}
+		report(result)
+		if result.OK {
+			interval = timing.LiveInterval
+		}
+		if !pause(ctx, interval) {
+			return
+		}
+		if result.OK {
+			break
+		}
+	}
+	for p.service.Live != nil {
+		result := p.ask(ctx, p.service.Live)
+		if ctx.Err() != nil {
+			return
+		}
+		report(result)
+		if !pause(ctx, timing.LiveInterval) {
+			return
+		}
+	}
+}
+
+func (p *prober) ask(ctx context.Context, check Check) Result {
+	begun := time.Now()
+	select {
+	case <-p.asked: // the late answer to a question that was given up
+		p.asked = nil
+	default:
+	}
+	if p.asked == nil {
+		p.asked = make(chan error, 1)
+		go func(answer chan<- error) {
+			ctx, cancel := context.WithTimeout(ctx, p.service.Probing.Timeout)
+			defer cancel()
+			answer <- check(ctx)
+		}(p.asked)
+	}
+	timeout := time.NewTimer(p.service.Probing.Timeout)
+	defer timeout.Stop()
+	var err error
+	select {
+	case err = <-p.asked:
+		p.asked = nil
+	case <-timeout.C:
+		err = context.DeadlineExceeded
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return p.result(begun, err)
+}
+
+func (p *prober) result(begun time.Time, err error) Result {
+	now := time.Now()
+	result := Result{OK: err == nil, At: now, LatencyMS: float64(now.Sub(begun).Microseconds()) / 1000}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		result.Error = fmt.Sprintf("no answer within %s", p.service.Probing.Timeout)
+	case err != nil:
+		result.Error = err.Error()
+	}
+	return result
+}
+
+// pause waits, and says whether it was for the whole time.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// HTTPCheck asks for a path on an HTTP server behind a unix socket, by a new connection each time; any status
+// from 200 to 299 is good. The first line of another answer is the error.
+func HTTPCheck(socket, path string) Check {
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}
+	return func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://service"+path, nil)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return errors.Unwrap(err) // the outer error only repeats the made-up URL
+		}
+		defer response.Body.Close()
+		if response.StatusCode/100 == 2 {
+			return nil
+		}
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 512))
+		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+		return fmt.Errorf("answered %d: %s", response.StatusCode, line)
+	}
+}

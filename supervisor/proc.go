@@ -1,0 +1,78 @@
+package supervisor
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// procEntry is what /proc tells of a process; see proc(5).
+type procEntry struct {
+	pid, ppid int
+	zombie    bool
+}
+
+// processes lists all that /proc shows. A process that ends while the list is made is left out.
+func processes() []procEntry {
+	dirs, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var found []procEntry
+	for _, dir := range dirs {
+		pid, err := strconv.Atoi(dir.Name())
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile(filepath.Join("/proc", dir.Name(), "stat"))
+		if err != nil {
+			continue
+		}
+		if entry, ok := parseStat(stat); ok {
+			entry.pid = pid
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+// parseStat reads state and parent from /proc/PID/stat. The name before them is in brackets and may hold anything.
+func parseStat(stat []byte) (procEntry, bool) {
+	_, rest, found := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
+	fields := bytes.Fields(rest)
+	if !found || len(fields) < 2 {
+		return procEntry{}, false
+	}
+	ppid, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return procEntry{}, false
+	}
+	return procEntry{ppid: ppid, zombie: fields[0][0] == 'Z' || fields[0][0] == 'X'}, true
+}
+
+// serviceOf reads which service a process descends from. PostgreSQL's processes write their title over their
+// environment (ps_status.c), so for them it cannot be told: then named is false.
+func serviceOf(pid int) (service string, named bool) {
+	environ, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+	if err != nil {
+		return "", true
+	}
+	for entry := range bytes.SplitSeq(environ, []byte{0}) {
+		key, value, found := bytes.Cut(entry, []byte("="))
+		if found && string(key) == serviceVariable {
+			return string(value), true
+		}
+		named = named || found
+	}
+	return "", named
+}
+
+func signalName(sig unix.Signal) string {
+	if name := unix.SignalName(sig); name != "" {
+		return name
+	}
+	return sig.String()
+}

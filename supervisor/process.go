@@ -1,0 +1,131 @@
+package supervisor
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// run is one life of a service: from the decision to launch it until nothing of it is left.
+type run struct {
+	// pid is 0 until the launch is done. Only the loop reads and writes it.
+	pid int
+	// endProbes ends the run's prober.
+	endProbes func()
+	// lastError is the last line that the process logged as an error.
+	lastError atomic.Pointer[string]
+}
+
+// launcher brings processes to life and tells of their end; the reaper's is the real one.
+type launcher interface {
+	// launch starts a process. The channel yields its exit once it and all its descendants are gone.
+	launch(s Service, r *run) (pid int, ended <-chan Exit, err error)
+	// signal reaches the process group led by pid, if it still lives.
+	signal(pid int, sig syscall.Signal)
+}
+
+// mind is the goroutine of one run. It tells the loop of the launch and of the end, in this order.
+func (s *Supervisor) mind(u *unit, r *run) {
+	pid, ended, err := s.launcher.launch(u.Service, r)
+	if err != nil {
+		s.events <- exited{u, r, Exit{Code: -1, At: time.Now().UTC(), Reason: err.Error()}}
+		return
+	}
+	s.events <- launched{u, r, pid}
+	s.events <- exited{u, r, <-ended}
+}
+
+// system launches real processes through the reaper.
+type system struct {
+	reaper *reaper
+	log    *slog.Logger
+}
+
+func (y *system) signal(pid int, sig syscall.Signal) { y.reaper.signalGroup(pid, sig) }
+
+func (y *system) launch(s Service, r *run) (int, <-chan Exit, error) {
+	command, err := s.Command()
+	if err != nil {
+		return 0, nil, err
+	}
+	output, input, err := outputPipe()
+	if err != nil {
+		return 0, nil, err
+	}
+	child, err := y.fork(s, command, input)
+	_ = input.Close()
+	if err != nil {
+		_ = output.Close()
+		return 0, nil, err
+	}
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		capture(output, y.log.With("service", s.Name), r)
+	}()
+	ended := make(chan Exit, 1)
+	go func() {
+		status := <-child.ended
+		at := time.Now()
+		y.reaper.endDescendants(s.Name)
+		<-logged
+		exit := newExit(status, at)
+		if last := r.lastError.Load(); last != nil && !exit.ok() {
+			exit.Reason = *last
+		}
+		ended <- exit
+	}()
+	return child.pid, ended, nil
+}
+
+func (y *system) fork(s Service, command Command, output *os.File) (*child, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	files := append([]*os.File{null, output, output}, command.Files...)
+	if s.Port != nil {
+		files = append(files, s.Port.file)
+	}
+	attr := &syscall.ProcAttr{
+		Dir: command.Dir,
+		Env: append(append([]string{}, command.Env...), serviceVariable+"="+s.Name),
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: s.ParentDeath},
+	}
+	for _, file := range files {
+		fd, err := descriptor(file)
+		if err != nil {
+			return nil, err
+		}
+		attr.Files = append(attr.Files, fd)
+	}
+	return y.reaper.start(s.Name, command.Path, command.Args, attr)
+}
+
+// descriptor is File.Fd without its side effect: that one sets the description, which the child shares, to blocking.
+func descriptor(file *os.File) (fd uintptr, err error) {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("pass on %s: %w", file.Name(), err)
+	}
+	err = conn.Control(func(n uintptr) { fd = n })
+	return fd, err
+}
+
+// outputPipe is what a child writes its output to: our end does not block, the child's does, as programs expect.
+func outputPipe() (output, input *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, fmt.Errorf("make an output pipe: %w", err)
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		return nil, nil, fmt.Errorf("make an output pipe: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "output"), os.NewFile(uintptr(fds[1]), "input"), nil
+}

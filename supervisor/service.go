@@ -1,0 +1,195 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Kind says what is expected of a service's process.
+type Kind int
+
+const (
+	// Daemon runs until it is stopped; its end is a failure.
+	Daemon Kind = iota
+	// Task runs once, to its end; exit code 0 makes it done.
+	Task
+	// External is run by somebody else and only probed.
+	External
+)
+
+// Command is a process to be launched. Its standard input is /dev/null; its output goes to the log.
+type Command struct {
+	// Path is the program's absolute path; Args are its arguments, beginning with its name.
+	Path string
+	Args []string
+	// Env is the whole environment, as KEY=VALUE; it is not mixed with the supervisor's own.
+	Env []string
+	// Dir is the working directory; empty means the supervisor's.
+	Dir string
+	// Files are inherited from descriptor 3 on.
+	Files []*os.File
+}
+
+// StopStep is one step of an escalation: a signal, and how long it is given before the next step.
+// After the last step comes SIGKILL to all that is left.
+type StopStep struct {
+	Signal syscall.Signal
+	Grace  time.Duration
+}
+
+// Service is a row of the table: what to run, after what, how it is probed, restarted and stopped.
+type Service struct {
+	Name string
+	Kind Kind
+	// After names the services that must have been ready (or done) once before this one is started.
+	After []string
+	// Required services make the whole unhealthy when they are not ready; the others only degrade it.
+	Required bool
+	// Command is called at each start, outside the loop, so that it may look at the disk.
+	Command func() (Command, error)
+	// Ready is asked while starting, Live from then on. A Task needs neither; a nil Live is not asked.
+	Ready, Live Check
+	Probing     Probing
+	Restart     Restart
+	// Stop is the escalation; empty means SIGTERM with ten seconds.
+	Stop []StopStep
+	// Port is handed to the process as its last inherited file, and is the process's to accept on while it is ready.
+	Port *HeldPort
+	// ParentDeath is what the kernel sends when the supervisor dies (PR_SET_PDEATHSIG); zero means SIGKILL.
+	ParentDeath syscall.Signal
+}
+
+// Probing is the timing of a service's probes. Zero fields take the defaults of [DefaultProbing].
+type Probing struct {
+	// StartTimeout bounds the time from launch to ready.
+	StartTimeout time.Duration
+	// ReadyInterval is the pause between readiness probes; LiveInterval between liveness probes.
+	ReadyInterval, LiveInterval time.Duration
+	// Timeout bounds one probe.
+	Timeout time.Duration
+	// FailureThreshold liveness failures in a row get the process restarted; the first makes it unhealthy.
+	FailureThreshold int
+}
+
+// DefaultProbing are the timings used where a service sets none.
+var DefaultProbing = Probing{
+	StartTimeout:     60 * time.Second,
+	ReadyInterval:    10 * time.Millisecond,
+	LiveInterval:     2 * time.Second,
+	Timeout:          time.Second,
+	FailureThreshold: 3,
+}
+
+// Restart is what happens after a failure. Zero fields take the defaults of [DefaultRestart].
+type Restart struct {
+	// Min is the first pause, doubled at each failure in a row up to Max. The first failure after a
+	// spell of health of HealthyAfter is not followed by a pause at all.
+	Min, Max, HealthyAfter time.Duration
+	// Burst failures in a row make the service failed; it is then tried again every RetryFailed.
+	Burst       int
+	RetryFailed time.Duration
+}
+
+// DefaultRestart is the policy used where a service sets none.
+var DefaultRestart = Restart{
+	Min:          100 * time.Millisecond,
+	Max:          10 * time.Second,
+	HealthyAfter: 10 * time.Second,
+	Burst:        8,
+	RetryFailed:  30 * time.Second,
+}
+
+func (s Service) withDefaults() Service {
+	setDefault(&s.Probing.StartTimeout, DefaultProbing.StartTimeout)
+	setDefault(&s.Probing.ReadyInterval, DefaultProbing.ReadyInterval)
+	setDefault(&s.Probing.LiveInterval, DefaultProbing.LiveInterval)
+	setDefault(&s.Probing.Timeout, DefaultProbing.Timeout)
+	setDefault(&s.Probing.FailureThreshold, DefaultProbing.FailureThreshold)
+	setDefault(&s.Restart.Min, DefaultRestart.Min)
+	setDefault(&s.Restart.Max, DefaultRestart.Max)
+	setDefault(&s.Restart.HealthyAfter, DefaultRestart.HealthyAfter)
+	setDefault(&s.Restart.Burst, DefaultRestart.Burst)
+	setDefault(&s.Restart.RetryFailed, DefaultRestart.RetryFailed)
+	setDefault(&s.ParentDeath, syscall.SIGKILL)
+	if len(s.Stop) == 0 {
+		s.Stop = []StopStep{{syscall.SIGTERM, 10 * time.Second}}
+	}
+	return s
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate checks the table as a whole: names, what a row must have, and that the order has no cycle.
+func validate(services []Service) error {
+	byName := map[string]Service{}
+	var errs []error
+	for _, s := range services {
+		if s.Name == "" {
+			errs = append(errs, errors.New("a service has no name"))
+		}
+		if _, twice := byName[s.Name]; twice {
+			errs = append(errs, fmt.Errorf("service %q is there twice", s.Name))
+		}
+		byName[s.Name] = s
+		if s.Kind != External && s.Command == nil {
+			errs = append(errs, fmt.Errorf("service %q has no command", s.Name))
+		}
+		if s.Kind == Daemon && s.Ready == nil {
+			errs = append(errs, fmt.Errorf("daemon %q has no readiness probe", s.Name))
+		}
+		if s.Kind == External && s.Live == nil {
+			errs = append(errs, fmt.Errorf("external service %q has no liveness probe", s.Name))
+		}
+	}
+	for _, s := range services {
+		for _, name := range s.After {
+			if _, known := byName[name]; !known {
+				errs = append(errs, fmt.Errorf("service %q comes after %q, which does not exist", s.Name, name))
+			}
+		}
+	}
+	if cycle := findCycle(services, byName); cycle != nil {
+		errs = append(errs, fmt.Errorf("services wait for each other: %s", strings.Join(cycle, " → ")))
+	}
+	return errors.Join(errs...)
+}
+
+// findCycle walks the After edges depth first and returns the first cycle, its first name repeated at the end.
+func findCycle(services []Service, byName map[string]Service) []string {
+	finished := map[string]bool{}
+	var path []string
+	var visit func(name string) []string
+	visit = func(name string) []string {
+		if finished[name] {
+			return nil
+		}
+		if i := slices.Index(path, name); i >= 0 {
+			return append(slices.Clone(path[i:]), name)
+		}
+		path = append(path, name)
+		for _, next := range byName[name].After {
+			if cycle := visit(next); cycle != nil {
+				return cycle
+			}
+		}
+		path = path[:len(path)-1]
+		finished[name] = true
+		return nil
+	}
+	for _, s := range services {
+		if cycle := visit(s.Name); cycle != nil {
+			return cycle
+		}
+	}
+	return nil
+}
