@@ -27,6 +27,8 @@ type Binaries struct {
 	Major   int
 }
 
+func (b Binaries) program(name string) string { return filepath.Join(b.Dir, name) }
+
 func (b Binaries) String() string { return fmt.Sprintf("PostgreSQL %s in %s", b.Version, b.Dir) }
 
 // SystemDirs are the folders where a package manager puts PostgreSQL: Debian's /usr/lib/postgresql/*/bin, the

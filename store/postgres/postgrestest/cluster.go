@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,13 +20,12 @@ import (
 // startTimeout bounds the start of a cluster. It is long since tests share their machine.
 const startTimeout = time.Minute
 
-// Server is a running throwaway cluster: PostgreSQL on a unix socket of its own, with data checksums, and with the
-// database "snug" that belongs to the unprivileged role "snug".
+// Server is a running throwaway cluster: PostgreSQL on a unix socket of its own, with the settings of production and
+// data checksums, and with the database "snug" that belongs to the unprivileged role "snug". No password is needed.
 type Server struct {
-	dir    string // holds data/, the socket and the log
-	argv   []string
-	cmd    *exec.Cmd
-	exited chan struct{} // closed once the postmaster was waited for
+	dir  string // holds data/, the socket and the log
+	argv []string
+	*Process
 }
 
 // Cluster starts a cluster for this test alone, to be killed and restarted at will. It is removed after the test.
@@ -59,11 +57,8 @@ func (s *Server) url(role, database string) string {
 	return fmt.Sprintf("postgres://%s@/%s?host=%s", role, database, s.dir)
 }
 
-// Pid is the process id of the postmaster, also after it has ended.
-func (s *Server) Pid() int { return s.cmd.Process.Pid }
-
 // Kill sends a signal to the postmaster alone, and does not wait. Its children end by themselves, or at Restart.
-func (s *Server) Kill(sig syscall.Signal) { _ = s.cmd.Process.Signal(sig) }
+func (s *Server) Kill(sig syscall.Signal) { s.Signal(sig) }
 
 // Restart ends what is left of the server, by SIGKILL where it still runs, starts it anew and returns when it answers.
 func (s *Server) Restart(t testing.TB) {
@@ -106,7 +101,7 @@ func initialise() (string, error) {
 	if err := os.Symlink(binaries.Dir, filepath.Join(dir, "bin")); err != nil {
 		return "", err
 	}
-	return dir, nil
+	return dir, os.WriteFile(filepath.Join(dir, "data", "snug.conf"), []byte(postgres.Settings(binaries.Major)), 0o644)
 }
 
 func newServer() (*Server, error) {
@@ -124,8 +119,9 @@ func newServer() (*Server, error) {
 	}
 	server := &Server{dir: dir, argv: []string{
 		filepath.Join(origin, "bin", "postgres"), "-D", filepath.Join(dir, "data"),
-		"-c", "unix_socket_directories=" + dir, "-c", "listen_addresses=", "-c", "shared_buffers=32MB",
-		"-c", "max_connections=200",
+		"-c", "config_file=" + filepath.Join(dir, "data", "snug.conf"),
+		"-c", "unix_socket_directories=" + dir, "-c", "listen_addresses=",
+		"-c", "max_connections=200", // tests share a cluster
 	}}
 	if err := server.start(); err != nil {
 		return nil, err
@@ -140,26 +136,11 @@ func (s *Server) start() error {
 		return fmt.Errorf("open PostgreSQL's log: %w", err)
 	}
 	defer log.Close()
-	cmd := exec.Command(s.argv[0], s.argv[1:]...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
-	cmd.SysProcAttr = Attributes()
 	// When the test process dies, PostgreSQL gets the signal of its immediate shutdown.
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
-	started, exited := make(chan error), make(chan struct{})
-	go func() {
-		// prctl(2): the "parent" whose death is told is the thread that forked, so that thread is kept until the end.
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // how it ended is the test's business
-		}
-		close(exited)
-	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("start PostgreSQL: %w", err)
+	s.Process, err = Start(s.dir, log, syscall.SIGQUIT, s.argv...)
+	if err != nil {
+		return err
 	}
-	s.cmd, s.exited = cmd, exited
 	return s.waitUntilReady()
 }
 
@@ -172,7 +153,7 @@ func (s *Server) waitUntilReady() error {
 			return nil
 		}
 		select {
-		case <-s.exited:
+		case <-s.Exited():
 			return fmt.Errorf("PostgreSQL ended at its start:\n%s", s.Log())
 		case <-ctx.Done():
 			return fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, s.Log())
@@ -216,7 +197,7 @@ func (s *Server) endAll(polite syscall.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	select {
-	case <-s.exited:
+	case <-s.Exited():
 	case <-time.After(10 * time.Second):
 		s.Kill(syscall.SIGKILL)
 	}

@@ -67,21 +67,26 @@ func Exe(pid int) string {
 	return strings.TrimSuffix(filepath.Base(target), " (deleted)")
 }
 
+// settling is how long EndAll looks at processes that it must not end: a shell may be about to become, by execve(2),
+// a program that it must.
+const settling = 300 * time.Millisecond
+
 // EndAll ends every process that uses dir and whose program match accepts: first with polite, then, after
 // patience, with SIGKILL. It returns when none is left, or with ctx's error.
 func EndAll(ctx context.Context, dir string, match func(exe string) bool, polite syscall.Signal, patience time.Duration) error {
-	signal, kill := polite, time.Now().Add(patience)
-	told := map[int]syscall.Signal{}
+	begun, told := time.Now(), map[int]syscall.Signal{}
 	for {
 		found, err := Using(dir)
 		if err != nil {
 			return err
 		}
+		total := len(found)
 		found = slices.DeleteFunc(found, func(p Process) bool { return !match(p.Exe) })
-		if len(found) == 0 {
+		if len(found) == 0 && (total == 0 || time.Since(begun) > settling) {
 			return nil
 		}
-		if time.Now().After(kill) {
+		signal := polite
+		if time.Since(begun) > patience {
 			signal = syscall.SIGKILL
 		}
 		for _, p := range found {

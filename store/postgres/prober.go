@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// renewal is how long a connection is kept. One that exists says nothing of whether the postmaster still makes new
+// ones, so now and then a check tries that too.
+const renewal = 30 * time.Second
+
+// Prober asks the running cluster whether it answers. It keeps one connection as the superuser, for whom some are
+// reserved, so that a pool that is used up is no failure.
+type Prober struct {
+	cfg     Config
+	renewal time.Duration
+	busy    chan struct{} // holds one element while a check or Close is under way
+
+	conn  *pgx.Conn
+	since time.Time // when conn was made
+}
+
+// NewProber returns a prober of the cluster that cfg describes. It connects at the first check.
+func NewProber(cfg Config) *Prober {
+	return &Prober{cfg: cfg, renewal: renewal, busy: make(chan struct{}, 1)}
+}
+
+// Check returns nil when PostgreSQL answered a query before ctx ended. A connection that broke since the last check
+// tells of the past, so the answer is then that of a new one.
+func (p *Prober) Check(ctx context.Context) error {
+	select {
+	case p.busy <- struct{}{}:
+		defer func() { <-p.busy }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the check before this one: %w", ctx.Err())
+	}
+	if p.conn != nil && time.Since(p.since) < p.renewal {
+		if err := query(ctx, p.conn); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	p.disconnect()
+	url, err := SuperuserURL(p.cfg)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	p.conn, p.since = conn, time.Now()
+	return query(ctx, conn)
+}
+
+func query(ctx context.Context, conn *pgx.Conn) error {
+	var one int
+	if err := conn.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("query PostgreSQL: %w", err)
+	}
+	if one != 1 {
+		return errors.New("PostgreSQL answers SELECT 1 wrongly")
+	}
+	return nil
+}
+
+// Close ends the kept connection. A later Check connects again.
+func (p *Prober) Close() {
+	p.busy <- struct{}{}
+	defer func() { <-p.busy }()
+	p.disconnect()
+}
+
+// farewell bounds the goodbye to a server that may hang.
+const farewell = time.Second
+
+func (p *Prober) disconnect() {
+	if p.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	_ = p.conn.Close(ctx) // whatever it says, the socket is closed
+	p.conn = nil
+}

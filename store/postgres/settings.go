@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// LogLinePrefix is the log_line_prefix of the cluster (PostgreSQL docs, "Error Reporting and Logging"). A line is
+//
+//	2026-11-23 10:00:00.000 UTC [123] LOG:  database system is ready to accept connections
+//
+// that is the time with milliseconds in UTC, the process id in brackets, the level, a colon and two spaces. Lines
+// that belong to the one before begin with a tab.
+const LogLinePrefix = "%m [%p] "
+
+const (
+	settingsFile = "snug.conf"             // ours, rewritten at every start
+	localFile    = "postgresql.local.conf" // the user's, read last
+)
+
+// settings is the configuration of the cluster. Where it repeats PostgreSQL's default, it does because what was
+// acknowledged must not be lost, or because nothing that was said may reach the logs.
+const settings = `# Written by Snug at every start; what is changed here is lost.
+# To change a setting, write it into ` + localFile + ` in this folder, which is read last.
+# Where PostgreSQL listens is set on its command line.
+
+include_if_exists 'postgresql.conf'
+
+# Durability: an acknowledged commit survives a crash and a power cut.
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+data_sync_retry = off
+restart_after_crash = on
+
+# Connections: only the unix socket, only with a password, and those of the dead are noticed.
+unix_socket_permissions = 0700
+password_encryption = 'scram-sha-256'
+max_connections = 64
+superuser_reserved_connections = 3
+client_connection_check_interval = '1s'
+
+# A small footprint: a team's database fits in the page cache of the operating system.
+shared_buffers = '32MB'
+huge_pages = off
+maintenance_work_mem = '32MB'
+max_wal_size = '256MB'
+min_wal_size = '64MB'
+wal_compression = on
+random_page_cost = 1.1
+jit = off
+max_logical_replication_workers = 0
+# Not POSIX shared memory: containers have 64 MB of /dev/shm.
+dynamic_shared_memory_type = sysv
+
+# Logs for a machine to read, without statements, parameters and values of rows.
+log_destination = 'stderr'
+logging_collector = off
+log_line_prefix = '` + LogLinePrefix + `'
+log_timezone = 'UTC'
+lc_messages = 'C'
+log_statement = 'none'
+log_duration = off
+log_min_duration_statement = -1
+log_min_duration_sample = -1
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+log_checkpoints = off
+timezone = 'UTC'
+`
+
+// settingsSince18 keeps PostgreSQL 18 from running processes for I/O alone.
+const settingsSince18 = "io_method = sync\n"
+
+const accessRules = `# Written by Snug at every start; what is changed here is lost.
+# Only the unix socket, and every role with its password.
+local all all scram-sha-256
+`
+
+// Settings is the content of snug.conf, the configuration file of a cluster of that major version. It includes the
+// postgresql.conf beside it before, and the user's postgresql.local.conf after, what is set by Snug.
+func Settings(major int) string {
+	text := settings
+	if major >= 18 {
+		text += settingsSince18
+	}
+	return text + "\ninclude_if_exists '" + localFile + "'\n"
+}
+
+// configure writes our files into the cluster in dir, and leaves those alone that are right already.
+func configure(dir string, major int) error {
+	for _, file := range []struct{ name, content string }{
+		{settingsFile, Settings(major)},
+		{"pg_hba.conf", accessRules},
+	} {
+		path := filepath.Join(dir, file.name)
+		present, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("read PostgreSQL's configuration: %w", err)
+		}
+		if string(present) == file.content {
+			continue
+		}
+		if err := writeFile(path, []byte(file.content)); err != nil {
+			return fmt.Errorf("write PostgreSQL's configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+// quoteListItem quotes one item of a list setting such as unix_socket_directories, whose separator is the comma.
+func quoteListItem(item string) string { return `"` + strings.ReplaceAll(item, `"`, `""`) + `"` }
