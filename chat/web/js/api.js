@@ -1,0 +1,81 @@
+/** An answer of the server other than success; its message is fit to be shown. */
+export class ApiError extends Error {
+  /**
+   * code: one of the API's error codes, or "unreachable" when no answer came; fields: what is wrong
+   * by field of the form; retryAfter: seconds, or null.
+   */
+  constructor({ code, message, fields = {}, retryAfter = null }) {
+    super(message);
+    this.name = "ApiError";
+    this.code = code;
+    this.fields = fields;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same call may well succeed a little later. */
+  get passing() {
+    return ["unreachable", "unavailable", "rate_limited"].includes(this.code);
+  }
+}
+
+async function call(method, path, body) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError({ code: "unreachable", message: "Snug cannot be reached. Check the connection and try again." });
+  }
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) {
+    throw problemOf(response, answer);
+  }
+  return answer;
+}
+
+function problemOf(response, answer) {
+  const passing = [502, 503, 504].includes(response.status);
+  return new ApiError({
+    code: answer?.error?.code ?? (passing ? "unavailable" : "internal"),
+    message: answer?.error?.message ?? (passing ? "Snug is not quite ready. Try again in a moment." : "Something went wrong."),
+    fields: answer?.error?.fields,
+    retryAfter: Number(response.headers.get("Retry-After")) || null,
+  });
+}
+
+const LONGEST_PATIENCE_S = 10;
+
+/** Repeats a call that only reads until it is answered, as long as the trouble is a passing one. */
+export async function patiently(read, onTrouble = () => {}) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!error.passing) {
+        throw error;
+      }
+      onTrouble(error);
+      const seconds = error.retryAfter ?? Math.min(2 ** attempt / 2, LONGEST_PATIENCE_S);
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    }
+  }
+}
+
+/** The calls of the HTTP API that the client makes. */
+export const api = {
+  setupState: () => call("GET", "/api/setup"),
+  setUp: (form) => call("POST", "/api/setup", form),
+  login: (form) => call("POST", "/api/auth/login", form),
+  register: (form) => call("POST", "/api/auth/register", form),
+  logout: () => call("POST", "/api/auth/logout"),
+  me: () => call("GET", "/api/me"),
+  users: async () => (await call("GET", "/api/users")).users,
+  channels: async () => (await call("GET", "/api/channels")).channels,
+  messages: (channelId, page) => call("GET", `/api/channels/${channelId}/messages?${new URLSearchParams(page)}`),
+  invites: async () => (await call("GET", "/api/invites")).invites,
+  createInvite: (form) => call("POST", "/api/invites", form),
+  deleteInvite: (id) => call("DELETE", `/api/invites/${id}`),
+};

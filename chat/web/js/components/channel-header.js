@@ -1,0 +1,43 @@
+import { el, icon, setAttribute } from "../dom.js";
+import { channelTitle } from "./channel-names.js";
+
+/** The name and topic of the channel, and how many people are here. Event (bubbling): "open-sidebar". */
+export class ChannelHeader extends HTMLElement {
+  #title = el("h2");
+  #topic = el("p");
+  #members = el("span");
+  #menu = el(
+    "button",
+    { type: "button", class: "icon-button channel-header-menu", "aria-label": "Channels and people", "aria-expanded": "false" },
+    icon("menu"),
+  );
+
+  connectedCallback() {
+    this.#menu.addEventListener("click", () => this.dispatchEvent(new CustomEvent("open-sidebar", { bubbles: true })));
+    this.append(
+      this.#menu,
+      el("div", { class: "channel-header-text" }, this.#title, this.#topic),
+      el("div", { class: "channel-header-members" }, icon("members"), this.#members),
+    );
+  }
+
+  /** unreadElsewhere: whether other channels have something to read, which the phone's menu button shows. */
+  render({ channel, members, unreadElsewhere }) {
+    this.#title.textContent = channelTitle(channel);
+    this.#topic.textContent = channel.topic;
+    this.#topic.hidden = !channel.topic;
+    this.#members.textContent = members === 1 ? "1 person" : `${members} people`;
+    setAttribute(this.#menu, "data-unread", unreadElsewhere);
+    this.#menu.setAttribute("aria-label", unreadElsewhere ? "Channels and people, unread messages" : "Channels and people");
+  }
+
+  set sidebarOpen(open) {
+    this.#menu.setAttribute("aria-expanded", String(open));
+  }
+
+  focusMenu() {
+    this.#menu.focus();
+  }
+}
+
+customElements.define("channel-header", ChannelHeader);

@@ -1,0 +1,160 @@
+import { el, icon, renderKeyed, setAttribute } from "../dom.js";
+import { channelPath } from "../model/route.js";
+import { avatar } from "./avatar.js";
+import { channelMark } from "./channel-names.js";
+
+/**
+ * The channels with what is unread, the people with their presence, and oneself.
+ * Events (bubbling): "invite", "leave", "close-sidebar". Links are followed by the router.
+ */
+export class ChannelSidebar extends HTMLElement {
+  #workspace;
+  #current = null;
+  #channels = el("ul");
+  #people = el("ul");
+
+  show(workspace) {
+    this.#workspace = workspace;
+    this.append(this.#head(), this.#lists(), this.#foot());
+    workspace.addEventListener("channels", () => this.#renderChannels());
+    workspace.addEventListener("people", () => this.#renderPeople());
+    this.#renderChannels();
+    this.#renderPeople();
+  }
+
+  set current(channelId) {
+    this.#current = channelId;
+    this.#renderChannels();
+  }
+
+  #head() {
+    return el(
+      "div",
+      { class: "sidebar-head" },
+      el("img", { src: "/icons/logo.svg", alt: "" }),
+      el("h1", {}, this.#workspace.name),
+      el(
+        "button",
+        { type: "button", class: "icon-button sidebar-close", "aria-label": "Close the list of channels", onclick: () => this.#ask("close-sidebar") },
+        icon("close"),
+      ),
+    );
+  }
+
+  #lists() {
+    return el(
+      "nav",
+      { class: "sidebar-lists", "aria-label": "Channels and people" },
+      el("h2", {}, "Channels"),
+      this.#channels,
+      el("h2", {}, "People"),
+      this.#people,
+      this.#mayInvite() ? this.#inviteButton() : null,
+    );
+  }
+
+  #mayInvite() {
+    return ["owner", "admin"].includes(this.#workspace.me.role);
+  }
+
+  #inviteButton() {
+    return el(
+      "button",
+      { type: "button", class: "button sidebar-invite", onclick: () => this.#ask("invite") },
+      icon("invite"),
+      "Invite people",
+    );
+  }
+
+  #foot() {
+    const { me } = this.#workspace;
+    return el(
+      "div",
+      { class: "sidebar-foot" },
+      avatar(me),
+      el("div", { class: "sidebar-me" }, el("strong", {}, me.display_name), el("span", {}, `@${me.username}`)),
+      el(
+        "button",
+        { type: "button", class: "icon-button", "aria-label": "Log out", title: "Log out", onclick: () => this.#ask("leave") },
+        icon("leave"),
+      ),
+    );
+  }
+
+  #ask(event) {
+    this.dispatchEvent(new CustomEvent(event, { bubbles: true }));
+  }
+
+  #renderChannels() {
+    const channels = Array.from(this.#workspace.channels.values()).sort((a, b) => a.name.localeCompare(b.name));
+    renderKeyed(this.#channels, channels, {
+      key: (channel) => channel.id,
+      make: (channel) => this.#updateChannel(makeChannel(), channel),
+      update: (item, channel) => this.#updateChannel(item, channel),
+    });
+  }
+
+  #updateChannel(item, channel) {
+    const link = item.firstElementChild;
+    const current = channel.id === this.#current;
+    const unread = channel.unread > 0;
+    link.href = channelPath(channel.id);
+    setAttribute(link, "aria-current", current && "page");
+    setAttribute(link, "data-unread", unread);
+    link.replaceChildren(
+      channelMark(channel),
+      el("span", { class: "sidebar-name" }, channel.name),
+      ...(unread ? unreadBadge(channel.unread) : []),
+    );
+    return item;
+  }
+
+  #renderPeople() {
+    const { users, online, me } = this.#workspace;
+    const people = Array.from(users.values())
+      .filter((user) => user.active)
+      .map((user) => ({ user, isOnline: online.has(user.id), isMe: user.id === me.id }))
+      .sort(onlineFirst);
+    renderKeyed(this.#people, people, {
+      key: ({ user }) => user.id,
+      make: (person) => updatePerson(makePerson(person), person),
+      update: updatePerson,
+    });
+  }
+}
+
+function makeChannel() {
+  return el("li", {}, el("a", { class: "sidebar-channel" }));
+}
+
+function unreadBadge(count) {
+  return [
+    el("span", { class: "sidebar-badge", "aria-hidden": "true" }, count > 99 ? "99+" : String(count)),
+    el("span", { class: "visually-hidden" }, `, ${count} unread`),
+  ];
+}
+
+function makePerson({ user }) {
+  return el(
+    "li",
+    { class: "sidebar-person" },
+    avatar(user, { small: true, presence: true }),
+    el("span", { class: "sidebar-name" }),
+    el("span", { class: "visually-hidden" }),
+  );
+}
+
+function updatePerson(item, { user, isOnline, isMe }) {
+  const [picture, name, presence] = item.children;
+  setAttribute(item, "data-online", isOnline);
+  setAttribute(picture.querySelector(".avatar-presence"), "data-online", isOnline);
+  name.textContent = isMe ? `${user.display_name} (you)` : user.display_name;
+  presence.textContent = isOnline ? ", online" : ", away";
+  return item;
+}
+
+function onlineFirst(a, b) {
+  return b.isOnline - a.isOnline || a.user.display_name.localeCompare(b.user.display_name);
+}
+
+customElements.define("channel-sidebar", ChannelSidebar);

@@ -1,0 +1,239 @@
+import { el, icon, renderKeyed } from "../dom.js";
+import { rowsOf } from "../model/rows.js";
+import { channelTitle } from "./channel-names.js";
+import { channelWelcome } from "./channel-welcome.js";
+import { makeRow, updateRow } from "./message-item.js";
+
+/** This close to the end counts as being there. */
+const BOTTOM_SLACK_PX = 48;
+
+/** Older messages are read when no more than this is left above. */
+const OLDER_AHEAD_PX = 800;
+
+/** How long screen readers are kept from reading out what is history. */
+const QUIET_MS = 500;
+
+/**
+ * The messages of a channel. Stays at the end when it is there, and otherwise exactly where it is,
+ * whatever comes above or below. Events (bubbling): "invite", "compose" (the keyboard belongs back in the composer).
+ */
+export class MessageList extends HTMLElement {
+  #workspace;
+  #channelId = null;
+  #atBottom = true;
+  #placed = false;
+  #newBelow = 0;
+  #lastShown = 0;
+  #unreadAfter = null;
+  #loadingOlder = false;
+
+  #top = el("div");
+  #rows = el("div", { class: "message-rows" });
+  #scroll = el("div", { class: "message-scroll", role: "log", tabindex: "0" }, this.#top, this.#rows);
+  #pillText = el("span");
+  #pill = el("button", { type: "button", class: "message-pill", hidden: true }, this.#pillText, icon("down"));
+  #actions = {
+    retry: (pending) => this.#decide(() => this.#workspace.outbox.retry(pending.client_id)),
+    discard: (pending) => this.#decide(() => this.#workspace.outbox.discard(pending.client_id)),
+  };
+
+  show(workspace) {
+    this.#workspace = workspace;
+    this.append(this.#scroll, this.#pill);
+    const mine = (react) => (event) => event.detail.channelId === this.#channelId && react();
+    workspace.addEventListener("timeline", mine(() => this.#timelineChanged()));
+    workspace.addEventListener("outbox", mine(() => this.#render()));
+    workspace.addEventListener("people", () => this.#renderTop());
+    workspace.addEventListener("channels", () => this.#checkSeen());
+    this.#scroll.addEventListener("scroll", () => this.#scrolled());
+    this.#pill.addEventListener("click", () => this.toBottom());
+    window.addEventListener("focus", () => this.#checkSeen());
+    const resized = new ResizeObserver(() => this.#atBottom && this.toBottom());
+    resized.observe(this.#scroll);
+    resized.observe(this.#rows);
+  }
+
+  /** Shows a channel, from its first unread message or else its end. */
+  open(channelId) {
+    const channel = this.#workspace.channels.get(channelId);
+    this.#channelId = channelId;
+    this.#unreadAfter = channel.unread > 0 ? channel.read_seq : null;
+    this.#placed = false;
+    this.#lastShown = 0;
+    this.#scroll.setAttribute("aria-label", `Messages in ${channelTitle(channel)}`);
+    this.#rows.replaceChildren();
+    this.#timelineChanged();
+  }
+
+  /** Goes to the newest message. */
+  toBottom() {
+    this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    this.#arrivedAtBottom();
+  }
+
+  /** A message of this person's own has been written: what was unread before it is not any more. */
+  written() {
+    this.#unreadAfter = null;
+    this.#render();
+    this.toBottom();
+  }
+
+  get #timeline() {
+    return this.#workspace.timeline(this.#channelId);
+  }
+
+  #timelineChanged() {
+    const timeline = this.#timeline;
+    this.#scroll.setAttribute("aria-busy", String(!timeline.loaded));
+    if (!timeline.loaded) {
+      this.#renderTop();
+      return;
+    }
+    const before = this.#lastShown;
+    this.#lastShown = timeline.last;
+    if (!this.#placed) {
+      this.#quietly(() => this.#placeFirst());
+    } else if (timeline.last > before) {
+      this.#newMessages(timeline.messages.filter((message) => message.seq > before));
+    } else {
+      this.#quietly(() => this.#render());
+    }
+    this.#checkSeen();
+  }
+
+  #placeFirst() {
+    this.#atBottom = false;
+    this.#render();
+    this.#placed = true;
+    const line = this.#rows.querySelector(".message-unread-line");
+    if (line) {
+      const above = line.getBoundingClientRect().top - this.#scroll.getBoundingClientRect().top;
+      this.#scroll.scrollTop += above - this.#scroll.clientHeight / 3;
+      this.#scrolled();
+    } else {
+      this.toBottom();
+    }
+  }
+
+  #newMessages(messages) {
+    const fromOthers = messages.filter((message) => message.author.id !== this.#workspace.me.id);
+    if (!this.#seesBottom()) {
+      const readSeq = this.#workspace.channels.get(this.#channelId).read_seq;
+      if (fromOthers.length > 0 && (this.#unreadAfter === null || readSeq > this.#unreadAfter)) {
+        this.#unreadAfter = readSeq;
+      }
+    }
+    if (!this.#atBottom) {
+      this.#newBelow += fromOthers.length;
+    }
+    this.#render();
+  }
+
+  #render() {
+    const timeline = this.#timeline;
+    if (!timeline.loaded) {
+      return;
+    }
+    const anchor = this.#atBottom ? null : this.#findAnchor();
+    const { outbox, me } = this.#workspace;
+    const rows = rowsOf({
+      messages: timeline.messages,
+      pending: outbox.inChannel(this.#channelId).filter((item) => item.state !== "stored" || item.seq > timeline.last),
+      me,
+      unreadAfter: this.#unreadAfter,
+    });
+    renderKeyed(this.#rows, rows, {
+      key: (row) => row.key,
+      make: (row) => makeRow(row, this.#actions),
+      update: (element, row) => updateRow(element, row, this.#actions),
+    });
+    this.#renderTop();
+    if (this.#atBottom) {
+      this.toBottom();
+    } else if (anchor) {
+      this.#scroll.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
+    }
+    this.#renderPill();
+  }
+
+  /** What is above the first message: a note that there is more, or the beginning of the channel. */
+  #renderTop() {
+    const channel = this.#workspace.channels.get(this.#channelId);
+    const timeline = channel && this.#timeline;
+    if (!timeline?.loaded || timeline.hasOlder) {
+      this.#top.replaceChildren(el("div", { class: "message-older" }, timeline?.loaded ? "Loading older messages…" : ""));
+      return;
+    }
+    const { me, name, users } = this.#workspace;
+    const mayInvite = ["owner", "admin"].includes(me.role);
+    const invite = mayInvite && (() => this.dispatchEvent(new CustomEvent("invite", { bubbles: true })));
+    this.#top.replaceChildren(channelWelcome({ channel, workspaceName: name, alone: users.size < 2, invite }));
+  }
+
+  #renderPill() {
+    this.#pill.hidden = this.#newBelow === 0;
+    this.#pillText.textContent = this.#newBelow === 1 ? "1 new message" : `${this.#newBelow} new messages`;
+  }
+
+  /** The first message in sight and where it is, so that it can be put there again. */
+  #findAnchor() {
+    const top = this.#scroll.getBoundingClientRect().top;
+    for (const element of this.#rows.querySelectorAll(".message")) {
+      const place = element.getBoundingClientRect();
+      if (place.bottom > top) {
+        return { element, top: place.top };
+      }
+    }
+    return null;
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+    this.#atBottom = scrollHeight - clientHeight - scrollTop <= BOTTOM_SLACK_PX;
+    if (this.#atBottom) {
+      this.#arrivedAtBottom();
+    }
+    if (scrollTop < OLDER_AHEAD_PX) {
+      this.#loadOlder();
+    }
+  }
+
+  #arrivedAtBottom() {
+    this.#atBottom = true;
+    this.#newBelow = 0;
+    this.#renderPill();
+    this.#checkSeen();
+  }
+
+  async #loadOlder() {
+    if (this.#loadingOlder || !this.#placed || !this.#timeline.hasOlder) {
+      return;
+    }
+    this.#loadingOlder = true;
+    await this.#workspace.loadOlder(this.#channelId);
+    this.#loadingOlder = false;
+  }
+
+  #seesBottom() {
+    return this.#atBottom && document.visibilityState === "visible" && document.hasFocus();
+  }
+
+  #checkSeen() {
+    if (this.#placed && this.#seesBottom()) {
+      this.#workspace.markRead(this.#channelId, this.#timeline.last);
+    }
+  }
+
+  #quietly(change) {
+    this.#scroll.setAttribute("aria-live", "off");
+    change();
+    setTimeout(() => this.#scroll.setAttribute("aria-live", "polite"), QUIET_MS);
+  }
+
+  #decide(action) {
+    action();
+    this.dispatchEvent(new CustomEvent("compose", { bubbles: true }));
+  }
+}
+
+customElements.define("message-list", MessageList);

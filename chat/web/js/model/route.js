@@ -1,0 +1,19 @@
+/**
+ * What a path shows: {page: "workspace", channelId}, where channelId may be null, or {page: "invite", code};
+ * null when it is not the client's. (Login and setup have no path: they stand in for the page that was asked for.)
+ */
+export function routeOf(path) {
+  const [first, second, ...more] = path.split("/").filter(Boolean);
+  if (more.length === 0 && first === "invite" && second) {
+    return { page: "invite", code: second };
+  }
+  if (more.length === 0 && first === "channel" && second) {
+    return { page: "workspace", channelId: second };
+  }
+  return first === undefined ? { page: "workspace", channelId: null } : null;
+}
+
+/** The path of a channel. */
+export function channelPath(channelId) {
+  return `/channel/${channelId}`;
+}

@@ -1,0 +1,332 @@
+import { applyFrame } from "./frames.js";
+import { Outbox } from "./outbox.js";
+import { Timeline } from "./timeline.js";
+
+const PAGE_SIZE = 50;
+const CATCH_UP_PAGE_SIZE = 200;
+
+/** With more than this missing, the newest page is read instead of all that was missed. */
+const CATCH_UP_LIMIT = 400;
+
+/** What a live frame is given to fill a gap by itself before the messages are read over HTTP. */
+const GAP_PATIENCE_MS = 300;
+
+const TYPING_SHOWN_MS = 5_000;
+const TYPING_TOLD_EVERY_MS = 3_000;
+
+/**
+ * All that the client knows of the workspace, kept true by HTTP and the connection; without DOM.
+ *
+ * Events: "channels", "people", "connection"; "timeline", "typing" and "outbox" with detail {channelId};
+ * "notice" with detail {message}; "ended" when the login is no longer valid.
+ */
+export class Workspace extends EventTarget {
+  me;
+  name;
+  users = new Map();
+  channels = new Map();
+  online = new Set();
+  outbox;
+  connection;
+
+  #api;
+  #patiently;
+  #timelines = new Map();
+  #typing = new Map();
+  #typingTold = new Map();
+  #catchingUp = new Set();
+
+  /** connect(hello) makes the Connection; patiently(read) repeats a read until it is answered. */
+  constructor({ me, name, api, patiently, connect, storage }) {
+    super();
+    this.me = me;
+    this.name = name;
+    this.#api = api;
+    this.#patiently = patiently;
+    this.outbox = new Outbox({ storage, transmit: (item) => this.#transmit(item) });
+    this.outbox.addEventListener("change", (event) => this.#tell("outbox", event.detail));
+    this.connection = connect(() => this.#hello());
+    this.connection.addEventListener("frame", (event) => applyFrame(this, event.detail));
+    this.connection.addEventListener("state", () => this.#connectionChanged());
+    this.connection.addEventListener("unauthenticated", () => this.#tell("ended"));
+    this.connection.addEventListener("unopened", () => this.#checkLogin());
+  }
+
+  /** Reads people and channels, and connects. */
+  async start() {
+    const [users, channels] = await Promise.all([
+      this.#patiently(this.#api.users),
+      this.#patiently(this.#api.channels),
+    ]);
+    this.setUsers(users);
+    this.setChannels(channels);
+    this.connection.start();
+  }
+
+  stop() {
+    this.connection.stop();
+  }
+
+  // Channels and people.
+
+  setChannels(channels) {
+    this.channels = new Map(channels.map((channel) => [channel.id, channel]));
+    this.#tell("channels");
+  }
+
+  putChannel(channel) {
+    this.channels.set(channel.id, { ...this.channels.get(channel.id), ...channel });
+    this.#tell("channels");
+  }
+
+  removeChannel(channelId) {
+    this.channels.delete(channelId);
+    this.#timelines.delete(channelId);
+    this.#tell("channels");
+  }
+
+  async refreshChannels() {
+    this.setChannels(await this.#patiently(this.#api.channels));
+  }
+
+  setUsers(users) {
+    this.users = new Map(users.map((user) => [user.id, user]));
+    this.#tell("people");
+  }
+
+  putUser(user) {
+    this.users.set(user.id, user);
+    this.#tell("people");
+  }
+
+  setOnline(userIds) {
+    this.online = new Set(userIds);
+    this.#tell("people");
+  }
+
+  setPresence(userId, online) {
+    if (online) {
+      this.online.add(userId);
+    } else {
+      this.online.delete(userId);
+    }
+    this.#tell("people");
+  }
+
+  /** How many messages in all channels wait to be read. */
+  get unread() {
+    return Array.from(this.channels.values()).reduce((sum, channel) => sum + channel.unread, 0);
+  }
+
+  // Messages.
+
+  /** The timeline of a channel; reading it begins with the first call. */
+  timeline(channelId) {
+    let timeline = this.#timelines.get(channelId);
+    if (!timeline) {
+      timeline = new Timeline();
+      this.#timelines.set(channelId, timeline);
+      this.#begin(channelId, timeline);
+    }
+    return timeline;
+  }
+
+  async #begin(channelId, timeline) {
+    const page = await this.#page(channelId, { limit: PAGE_SIZE });
+    if (page) {
+      timeline.begin(page);
+      this.#timelineChanged(channelId);
+    }
+  }
+
+  /** Reads a page of older messages in front of those held. */
+  async loadOlder(channelId) {
+    const timeline = this.timeline(channelId);
+    const before = timeline.messages[0]?.seq;
+    if (!timeline.hasOlder || before === undefined) {
+      return;
+    }
+    const page = await this.#page(channelId, { before, limit: PAGE_SIZE });
+    if (page && timeline.messages[0]?.seq === before) {
+      timeline.prepend(page);
+      this.#timelineChanged(channelId);
+    }
+  }
+
+  /** Reads a page of messages; null when it may not be read, which the person is told. */
+  async #page(channelId, page) {
+    try {
+      return await this.#patiently(() => this.#api.messages(channelId, page));
+    } catch (error) {
+      this.#tell(error.code === "unauthenticated" ? "ended" : "notice", { message: error.message });
+      return null;
+    }
+  }
+
+  /** Takes a message that came live, or as the acknowledgement of a send. */
+  receive(message) {
+    this.#count(message);
+    const timeline = this.#timelines.get(message.channel_id);
+    const changed = timeline?.receive(message);
+    if (message.author.id === this.me.id && message.client_id) {
+      this.outbox.acknowledge(message.client_id, message.seq);
+    }
+    this.stopTyping(message.channel_id, message.author.id);
+    if (changed || !timeline) {
+      this.#timelineChanged(message.channel_id);
+    }
+    this.#fillLater(message.channel_id);
+  }
+
+  /** Takes an edited or deleted message. */
+  update(message) {
+    if (this.#timelines.get(message.channel_id)?.update(message)) {
+      this.#timelineChanged(message.channel_id);
+    }
+  }
+
+  /** Notes that a channel goes up to `seq`, and reads what is missing. */
+  promise(channelId, seq) {
+    this.#timelines.get(channelId)?.promise(seq);
+    this.#fillLater(channelId);
+  }
+
+  /** After a reconnect: all that was missed has been replayed; what is missing still is read now. */
+  resumed() {
+    for (const channel of this.channels.values()) {
+      this.promise(channel.id, channel.last_seq);
+    }
+    this.outbox.flush();
+  }
+
+  #count(message) {
+    const channel = this.channels.get(message.channel_id);
+    if (!channel) {
+      this.refreshChannels();
+    } else if (message.seq > channel.last_seq) {
+      const own = message.author.id === this.me.id;
+      this.putChannel({ id: channel.id, last_seq: message.seq, unread: channel.unread + (own ? 0 : 1) });
+    }
+  }
+
+  #fillLater(channelId) {
+    const timeline = this.#timelines.get(channelId);
+    if (timeline?.loaded && timeline.missing > 0 && !this.#catchingUp.has(channelId)) {
+      this.#catchingUp.add(channelId);
+      setTimeout(() => this.#fill(channelId, timeline), GAP_PATIENCE_MS);
+    }
+  }
+
+  async #fill(channelId, timeline) {
+    if (timeline.missing > CATCH_UP_LIMIT) {
+      await this.#begin(channelId, timeline);
+    } else if (timeline.missing > 0) {
+      const page = await this.#page(channelId, { after: timeline.last, limit: CATCH_UP_PAGE_SIZE });
+      if (page) {
+        timeline.append(page);
+        this.#timelineChanged(channelId);
+      }
+    }
+    this.#catchingUp.delete(channelId);
+    this.#fillLater(channelId);
+  }
+
+  #timelineChanged(channelId) {
+    const timeline = this.#timelines.get(channelId);
+    this.outbox.placed(channelId, timeline ? timeline.last : Infinity);
+    this.#tell("timeline", { channelId });
+  }
+
+  // Writing and reading.
+
+  send(channelId, body) {
+    this.#typingTold.delete(channelId);
+    return this.outbox.add(channelId, body);
+  }
+
+  /** Tells the others that this person is writing, not more often than needed. */
+  tellTyping(channelId) {
+    const now = Date.now();
+    if (now - (this.#typingTold.get(channelId) ?? 0) >= TYPING_TOLD_EVERY_MS) {
+      this.#typingTold.set(channelId, now);
+      this.connection.send({ type: "typing", channel_id: channelId });
+    }
+  }
+
+  /** Says that everything up to `seq` has been seen. */
+  markRead(channelId, seq) {
+    const channel = this.channels.get(channelId);
+    if (channel && seq > channel.read_seq && this.connection.send({ type: "read", channel_id: channelId, seq })) {
+      this.putChannel({ id: channelId, read_seq: seq, unread: 0, mentions: 0 });
+    }
+  }
+
+  // Typing of others.
+
+  startTyping(channelId, userId) {
+    if (userId === this.me.id) {
+      return;
+    }
+    const inChannel = this.#typing.get(channelId) ?? new Map();
+    this.#typing.set(channelId, inChannel);
+    clearTimeout(inChannel.get(userId));
+    inChannel.set(userId, setTimeout(() => this.stopTyping(channelId, userId), TYPING_SHOWN_MS));
+    this.#tell("typing", { channelId });
+  }
+
+  stopTyping(channelId, userId) {
+    const inChannel = this.#typing.get(channelId);
+    if (inChannel?.has(userId)) {
+      clearTimeout(inChannel.get(userId));
+      inChannel.delete(userId);
+      this.#tell("typing", { channelId });
+    }
+  }
+
+  typingIn(channelId) {
+    const ids = Array.from(this.#typing.get(channelId)?.keys() ?? []);
+    return ids.map((id) => this.users.get(id)).filter(Boolean);
+  }
+
+  // The connection.
+
+  #hello() {
+    const lastSeq = (channel) => {
+      const timeline = this.#timelines.get(channel.id);
+      return timeline?.loaded ? timeline.last : channel.last_seq;
+    };
+    const resume = Object.fromEntries(Array.from(this.channels.values(), (channel) => [channel.id, lastSeq(channel)]));
+    return { type: "hello", resume };
+  }
+
+  #transmit(item) {
+    const { client_id, channel_id, body } = item;
+    return this.connection.send({ type: "send", client_id, channel_id, body });
+  }
+
+  #connectionChanged() {
+    if (this.connection.state !== "online") {
+      this.outbox.interrupted();
+    }
+    this.#tell("connection");
+  }
+
+  async #checkLogin() {
+    try {
+      await this.#api.me();
+    } catch (error) {
+      if (error.code === "unauthenticated") {
+        this.stop();
+        this.#tell("ended");
+      }
+    }
+  }
+
+  notice(message) {
+    this.#tell("notice", { message });
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

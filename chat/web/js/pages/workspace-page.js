@@ -1,0 +1,113 @@
+import { el } from "../dom.js";
+import { ChannelHeader } from "../components/channel-header.js";
+import { ChannelSidebar } from "../components/channel-sidebar.js";
+import { ConnectionStrip } from "../components/connection-strip.js";
+import { InviteDialog } from "../components/invite-dialog.js";
+import { MessageComposer } from "../components/message-composer.js";
+import { MessageList } from "../components/message-list.js";
+import { TypingIndicator } from "../components/typing-indicator.js";
+import { channelTitle } from "../components/channel-names.js";
+
+const phone = window.matchMedia("(width <= 48rem)");
+
+/** The workspace: sidebar, and the conversation of one channel. Event (bubbling): "leave". */
+export class WorkspacePage extends HTMLElement {
+  #workspace;
+  #channelId = null;
+  #sidebar = new ChannelSidebar();
+  #header = new ChannelHeader();
+  #strip = new ConnectionStrip();
+  #list = new MessageList();
+  #typing = new TypingIndicator();
+  #composer = new MessageComposer();
+  #invite = new InviteDialog();
+  #conversation = el(
+    "main",
+    { class: "conversation", id: "content", tabindex: "-1" },
+    this.#header,
+    this.#strip,
+    this.#list,
+    this.#typing,
+    this.#composer,
+  );
+
+  show(workspace, api) {
+    this.#workspace = workspace;
+    const veil = el("button", { type: "button", class: "sidebar-veil", tabindex: "-1", "aria-hidden": "true" });
+    veil.addEventListener("click", () => this.#openSidebar(false));
+    this.append(this.#sidebar, veil, this.#conversation, this.#invite);
+    this.#sidebar.show(workspace);
+    this.#strip.show(workspace);
+    this.#list.show(workspace);
+    this.#invite.show(api);
+    this.#listen();
+    this.#openSidebar(false);
+  }
+
+  /** Shows a channel; null, and one that is not there, show the first. */
+  open(channelId) {
+    const { channels } = this.#workspace;
+    const channel = channels.get(channelId) ?? channels.values().next().value;
+    if (channel && channel.id !== this.#channelId) {
+      this.#channelId = channel.id;
+      this.#sidebar.current = channel.id;
+      this.#typing.show(this.#workspace, channel.id);
+      this.#composer.open(channel);
+      this.#list.open(channel.id);
+      this.#renderHeader();
+    }
+    this.#openSidebar(false);
+    if (!phone.matches) {
+      this.#composer.focus();
+    }
+  }
+
+  #listen() {
+    this.#workspace.addEventListener("channels", () => this.#renderHeader());
+    this.#workspace.addEventListener("people", () => this.#renderHeader());
+    this.#composer.addEventListener("write", (event) => {
+      this.#workspace.send(this.#channelId, event.detail.body);
+      this.#list.written();
+    });
+    this.#composer.addEventListener("typing", () => this.#workspace.tellTyping(this.#channelId));
+    this.addEventListener("compose", () => this.#composer.focus());
+    this.addEventListener("invite", () => {
+      this.#openSidebar(false);
+      this.#invite.open();
+    });
+    this.addEventListener("open-sidebar", () => this.#openSidebar(true));
+    this.addEventListener("close-sidebar", () => this.#openSidebar(false));
+    this.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.dataset.sidebar === "open") {
+        this.#openSidebar(false);
+      }
+    });
+    phone.addEventListener("change", () => this.#openSidebar(false));
+  }
+
+  /** On a phone either the sidebar or the conversation is in reach; elsewhere both are. */
+  #openSidebar(open) {
+    const wasOpen = this.dataset.sidebar === "open";
+    this.dataset.sidebar = open ? "open" : "closed";
+    this.#header.sidebarOpen = open;
+    this.#sidebar.inert = phone.matches && !open;
+    this.#conversation.inert = phone.matches && open;
+    if (open) {
+      this.#sidebar.querySelector(".sidebar-close").focus();
+    } else if (wasOpen) {
+      this.#header.focusMenu();
+    }
+  }
+
+  #renderHeader() {
+    const { channels, users, unread, name } = this.#workspace;
+    const channel = channels.get(this.#channelId);
+    if (channel) {
+      const members = Array.from(users.values()).filter((user) => user.active).length;
+      this.#header.render({ channel, members, unreadElsewhere: unread > channel.unread });
+      document.title = `${unread > 0 ? `(${unread}) ` : ""}${channelTitle(channel)} · ${name} – Snug`;
+    }
+  }
+}
+
+customElements.define("workspace-page", WorkspacePage);

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connectionNotice } from "../js/model/connection-notice.js";
+import { dayName } from "../js/model/dates.js";
+import { isFewEmoji } from "../js/model/emoji.js";
+import { avatarColour, initials, suggestUsername, typingSentence } from "../js/model/people.js";
+import { channelPath, routeOf } from "../js/model/route.js";
+import { newUuid } from "../js/model/uuid.js";
+
+test("initials", () => {
+  assert.deepEqual(["Mia Österberg", "jon", "Ada King Lovelace", "  ", "李 小龙"].map(initials), ["MÖ", "J", "AL", "", "李小"]);
+});
+
+test("avatar colours are among the eight of the stylesheet", () => {
+  for (let round = 0; round < 200; round += 1) {
+    const colour = avatarColour(newUuid());
+    assert.ok(Number.isInteger(colour) && colour >= 1 && colour <= 8);
+  }
+});
+
+test("suggested usernames are ones that the server takes", () => {
+  const names = ["Mia Österberg", "Jean-Luc  Picard!", "李小龙", `${"long ".repeat(20)}`, "…x…"];
+  for (const name of names.map(suggestUsername)) {
+    assert.match(name, /^$|^[a-z0-9]([a-z0-9._-]{0,30}[a-z0-9])?$/);
+  }
+  assert.equal(suggestUsername("Mia Österberg"), "mia.osterberg");
+});
+
+test("few emoji", () => {
+  assert.deepEqual(["🎉", "👍🏽 🔥", "👩‍💻❤️", "12", "", "🎉🎉🎉🎉", "nice 🎉"].map(isFewEmoji), [
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test("typing", () => {
+  assert.equal(typingSentence([]), "");
+  assert.equal(typingSentence(["Mia"]), "Mia is typing…");
+  assert.equal(typingSentence(["Mia", "Jon"]), "Mia and Jon are typing…");
+  assert.equal(typingSentence(["Mia", "Jon", "Ada"]), "Several people are typing…");
+});
+
+test("names of days", () => {
+  const now = new Date("2026-11-23T09:00:00");
+  assert.equal(dayName(new Date("2026-11-23T00:00:00"), now), "Today");
+  assert.equal(dayName(new Date("2026-11-22T23:59:00"), now), "Yesterday");
+  assert.match(dayName(new Date("2026-11-16T12:00:00"), now), /16/);
+  assert.match(dayName(new Date("2025-11-16T12:00:00"), now), /2025/);
+});
+
+test("routes", () => {
+  assert.deepEqual(routeOf("/"), { page: "workspace", channelId: null });
+  assert.deepEqual(routeOf(channelPath("c1")), { page: "workspace", channelId: "c1" });
+  assert.deepEqual(routeOf("/invite/abc"), { page: "invite", code: "abc" });
+  assert.deepEqual(["/api/files/1", "/login", "/invite", "/channel/c1/more"].map(routeOf), [null, null, null, null]);
+});
+
+test("the connection strip", () => {
+  const lost = { connection: "waiting", restarting: false, networkUp: true, unsent: 0 };
+  assert.equal(connectionNotice({ ...lost, connection: "online" }), "");
+  assert.match(connectionNotice(lost), /^Reconnecting/);
+  assert.match(connectionNotice({ ...lost, restarting: true }), /restarting/);
+  assert.match(connectionNotice({ ...lost, networkUp: false, unsent: 2 }), /offline.*go out/);
+});
+
+test("uuids are of version 4", () => {
+  assert.match(newUuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});

@@ -1,0 +1,106 @@
+package web
+
+import (
+	"io/fs"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestModel runs the tests of the modules that know no DOM with node's own test runner.
+func TestModel(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed: the client's model is tested only through the browser")
+	}
+	if out, err := exec.CommandContext(t.Context(), node, "--test", "test").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// files are the embedded files of a folder with that suffix, as the addresses they are served at.
+func files(t *testing.T, folder, suffix string) []string {
+	t.Helper()
+	var found []string
+	err := fs.WalkDir(Files, folder, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, suffix) {
+			found = append(found, "/"+path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(found)
+	return found
+}
+
+func read(t *testing.T, address string) string {
+	t.Helper()
+	content, err := fs.ReadFile(Files, strings.TrimPrefix(address, "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// matches are the first groups of all matches, sorted.
+func matches(pattern, text string) []string {
+	var found []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1])
+	}
+	slices.Sort(found)
+	return found
+}
+
+// A stylesheet that the page does not name is without effect, and a module that it does not name is fetched late.
+func TestPageNamesAllStylesheetsAndModules(t *testing.T) {
+	page := read(t, "/index.html")
+	if got, want := matches(`rel="stylesheet" href="([^"]+)"`, page), files(t, "css", ".css"); !slices.Equal(got, want) {
+		t.Errorf("the page has the stylesheets\n%v\nand there are\n%v", got, want)
+	}
+	modules := append(matches(`rel="modulepreload" href="([^"]+)"`, page), matches(`script type="module" src="([^"]+)"`, page)...)
+	slices.Sort(modules)
+	if want := files(t, "js", ".js"); !slices.Equal(modules, want) {
+		t.Errorf("the page has the modules\n%v\nand there are\n%v", modules, want)
+	}
+}
+
+// What the policy that the pages are served with would refuse, a browser without it would run.
+func TestPageHasNothingInline(t *testing.T) {
+	page := read(t, "/index.html")
+	for _, inline := range []string{`<style`, `\sstyle=`, `\son\w+=`, `<script(?:\s+type="\w+")?>`, `javascript:`, `data:`} {
+		if found := regexp.MustCompile(inline).FindString(page); found != "" {
+			t.Errorf("index.html has %q", found)
+		}
+	}
+}
+
+func TestAddressesExist(t *testing.T) {
+	sources := []string{"/index.html", "/manifest.webmanifest"}
+	sources = append(sources, files(t, "css", ".css")...)
+	sources = append(sources, files(t, "js", ".js")...)
+	for _, source := range sources {
+		for _, address := range matches(`"(/(?:icons|css|js)/[^"#$]+)`, read(t, source)) {
+			if _, err := fs.Stat(Files, strings.TrimPrefix(address, "/")); err != nil {
+				t.Errorf("%s names %s: %v", source, address, err)
+			}
+		}
+	}
+	for _, module := range files(t, "js", ".js") {
+		for _, name := range matches(`icon\("(\w+)"\)`, read(t, module)) {
+			if !strings.Contains(read(t, "/icons/icons.svg"), `id="`+name+`"`) {
+				t.Errorf("%s shows the icon %q, which icons.svg does not have", module, name)
+			}
+		}
+	}
+}
+
+func TestTestsAreNotServed(t *testing.T) {
+	if tests := files(t, ".", ".test.js"); len(tests) > 0 {
+		t.Errorf("embedded: %v", tests)
+	}
+}
