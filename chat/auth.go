@@ -1,0 +1,127 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+
+	"snug/store"
+)
+
+// cookieName is the cookie that carries a browser's token.
+const cookieName = "snug_session"
+
+// identity is who asks.
+type identity struct {
+	User    store.User
+	Session store.Session
+}
+
+type identityKey struct{}
+
+// identityOf returns who asks; the route's access class has seen to it that somebody does.
+func identityOf(ctx context.Context) identity { return ctx.Value(identityKey{}).(identity) }
+
+// newToken makes a session token of 256 random bits.
+func newToken() string {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// hashToken is what the database knows of a token. It is random enough for a plain hash.
+func hashToken(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// credentials finds the token of a request. A bearer token can only be sent on purpose; a cookie is sent by the browser
+// whoever wrote the page.
+func credentials(c *fiber.Ctx) (token string, byCookie bool) {
+	if header := c.Get(fiber.HeaderAuthorization); header != "" {
+		scheme, token, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return "", false
+		}
+		return strings.TrimSpace(token), false
+	}
+	return c.Cookies(cookieName), true
+}
+
+// guard lets requests through to a typed operation as the route's access class says.
+func (s *Server) guard(access access) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		c := humafiber.Unwrap(ctx)
+		who, err := s.authorize(c, access)
+		if err != nil {
+			if err := s.writeError(c, err); err != nil {
+				s.log.Error("write error response", "error", err)
+			}
+			return
+		}
+		next(huma.WithValue(ctx, identityKey{}, who))
+	}
+}
+
+// authorize finds out who sends a request, and whether they may.
+func (s *Server) authorize(c *fiber.Ctx, access access) (identity, error) {
+	token, byCookie := credentials(c)
+	if !safeMethod(c.Method()) && byCookie && !s.sameSite(c, token == "") {
+		return identity{}, newProblem(store.Forbidden, "This request came from another site.")
+	}
+	if access == public {
+		return identity{}, nil
+	}
+	who, err := s.identify(c.UserContext(), token)
+	if err != nil {
+		return identity{}, err
+	}
+	if access == admin && who.User.Role != store.Owner && who.User.Role != store.Admin {
+		return identity{}, newProblem(store.Forbidden, "Only owners and admins may do this.")
+	}
+	return who, nil
+}
+
+// identify returns who has the token.
+func (s *Server) identify(ctx context.Context, token string) (identity, error) {
+	if token == "" {
+		return identity{}, newProblem(store.Unauthenticated, "Log in first.")
+	}
+	session, user, err := s.store.SessionByToken(ctx, hashToken(token))
+	if store.CodeOf(err) == store.NotFound {
+		return identity{}, newProblem(store.Unauthenticated, "This login has ended. Log in again.")
+	}
+	return identity{User: user, Session: session}, err
+}
+
+// sameSite reports whether a request was sent by a page of this server. Browsers say so by Sec-Fetch-Site, which only
+// they can set (https://www.w3.org/TR/fetch-metadata/), and where they do not, by Origin. A request with neither is from
+// no browser of today; whether that is good enough is up to the caller.
+func (s *Server) sameSite(c *fiber.Ctx, without bool) bool {
+	if site := c.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin" || site == "none"
+	}
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" {
+		return s.ownOrigin(origin, requestOf(c.UserContext()).host)
+	}
+	return without
+}
+
+// ownOrigin reports whether an Origin header names this server: by the host that was asked, or by the public URL.
+func (s *Server) ownOrigin(origin, host string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	if s.publicURL != nil && u.Scheme == s.publicURL.Scheme && strings.EqualFold(u.Host, s.publicURL.Host) {
+		return true
+	}
+	return strings.EqualFold(u.Host, host)
+}

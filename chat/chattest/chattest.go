@@ -1,0 +1,242 @@
+// Package chattest runs chat servers for tests: on a real PostgreSQL, a real cache and a free TCP port of the loopback.
+package chattest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"snug/chat"
+	"snug/migrations"
+	"snug/store"
+	"snug/store/cache"
+	"snug/store/postgres/postgrestest"
+)
+
+// waitLimit is how long anything may take that is waited for. It is long: tests share their machine.
+const waitLimit = 30 * time.Second
+
+// Options says how a server differs from the usual one.
+type Options struct {
+	DatabaseURL   string                                  // default: a fresh database, with the schema in it
+	Cache         *Cache                                  // default: one of the server's own
+	Listener      net.Listener                            // default: a free port of 127.0.0.1
+	ControlSocket string                                  // default: none
+	PublicURL     string                                  // default: none
+	MaxConns      int32                                   // of the database; default as in the store
+	New           func(chat.Config) (*chat.Server, error) // default: chat.New
+	Logger        *slog.Logger                            // default: the test's log
+}
+
+// Server is a running chat server.
+type Server struct {
+	URL         string // http://127.0.0.1:PORT
+	Addr        string // 127.0.0.1:PORT
+	ReadySocket string
+	DatabaseURL string
+	Cache       *Cache
+	Store       *store.Store
+
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
+
+// Start runs a server until the test ends, and returns when it is ready. The test's TestMain must be postgrestest.Main.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	s := Launch(t, o)
+	s.WaitReady(t)
+	return s
+}
+
+// Launch is Start without waiting for readiness.
+func Launch(t testing.TB, o Options) *Server {
+	t.Helper()
+	if o.DatabaseURL == "" {
+		o.DatabaseURL = Database(t)
+	}
+	if o.Cache == nil {
+		o.Cache = StartCache(t)
+	}
+	if o.Listener == nil {
+		o.Listener = Listen(t)
+	}
+	if o.New == nil {
+		o.New = chat.New
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	st, err := store.Open(t.Context(), store.Config{URL: o.DatabaseURL, MaxConns: o.MaxConns, Logger: o.Logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := cache.Open(o.Cache.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{
+		Addr: o.Listener.Addr().String(), ReadySocket: filepath.Join(t.TempDir(), "chat.sock"),
+		DatabaseURL: o.DatabaseURL, Cache: o.Cache, Store: st, done: make(chan struct{}),
+	}
+	s.URL = "http://" + s.Addr
+	ready, err := net.Listen("unix", s.ReadySocket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := o.New(chat.Config{
+		Store: st, Cache: client, Listener: o.Listener, ReadyListener: ready, ControlSocket: o.ControlSocket,
+		PublicURL: o.PublicURL, Version: "test", Logger: o.Logger,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go func() {
+		defer close(s.done)
+		s.err = server.Serve(ctx)
+	}()
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("end of the chat server: %v", err)
+		}
+		st.Close()
+		_ = client.Close()
+		_ = ready.Close()
+	})
+	return s
+}
+
+// Stop ends the server as SIGTERM does, and returns what Serve returned.
+func (s *Server) Stop() error {
+	s.cancel()
+	<-s.done
+	return s.err
+}
+
+// WaitReady returns when the server says on its private socket that it is ready.
+func (s *Server) WaitReady(t testing.TB) {
+	t.Helper()
+	var last error
+	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		status, reason, err := s.Ready()
+		if err == nil && status == http.StatusOK {
+			return
+		}
+		if last = err; err == nil {
+			last = errors.New(reason)
+		}
+		select {
+		case <-s.done:
+			t.Fatalf("the chat server ended before it was ready: %v", s.err)
+		default:
+		}
+	}
+	t.Fatalf("the chat server does not get ready: %v", last)
+}
+
+// Ready asks the private socket whether the server is ready.
+func (s *Server) Ready() (status int, reason string, err error) {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", s.ReadySocket)
+		},
+	}}
+	response, err := client.Get("http://chat/ready")
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text := make([]byte, 4096)
+	n, _ := response.Body.Read(text)
+	return response.StatusCode, string(text[:n]), nil
+}
+
+// Database makes a fresh database with the schema in it and returns its URL.
+func Database(t testing.TB) string {
+	t.Helper()
+	url := postgrestest.Database(t)
+	Migrate(t, url)
+	return url
+}
+
+// Migrate brings the schema to the database.
+func Migrate(t testing.TB, url string) {
+	t.Helper()
+	if err := migrations.Up(context.Background(), url, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Listen opens a free port of the loopback until the test ends.
+func Listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// Cache is a running cache server.
+type Cache struct {
+	URL    string
+	socket string
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
+
+// StartCache runs a cache server until the test ends.
+func StartCache(t testing.TB) *Cache {
+	t.Helper()
+	c := &Cache{socket: filepath.Join(t.TempDir(), "cache.sock")}
+	c.URL = "unix://" + c.socket
+	c.Start(t)
+	t.Cleanup(func() { c.Stop(t) })
+	return c
+}
+
+// Start runs the server again after Stop.
+func (c *Cache) Start(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel, c.done = cancel, make(chan struct{})
+	go func() {
+		defer close(c.done)
+		// What it holds is measured by the heap of the process, and here all of the test is in that.
+		c.err = cache.Serve(ctx, cache.ServerConfig{Socket: c.socket, MaxMemory: 1 << 40})
+	}()
+	client, err := cache.Open(c.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for deadline := time.Now().Add(waitLimit); ; time.Sleep(5 * time.Millisecond) {
+		if err = client.Check(ctx); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the cache does not answer: %v", err)
+		}
+	}
+}
+
+// Stop ends the server, with all it holds.
+func (c *Cache) Stop(t testing.TB) {
+	t.Helper()
+	c.cancel()
+	<-c.done
+	if c.err != nil {
+		t.Errorf("end of the cache: %v", c.err)
+	}
+}

@@ -1,0 +1,134 @@
+package chat
+
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"snug/store"
+)
+
+// wireMessage is a message and its JSON, which is made once, by whoever needs it first: the acknowledgement to the
+// sender or the delivery to the channel.
+type wireMessage struct {
+	store.Message
+	once sync.Once
+	json []byte
+}
+
+func (w *wireMessage) encode(m *markdown) []byte {
+	w.once.Do(func() {
+		w.HTML = m.HTML(w.Body)
+		w.json = encodeJSON(w.Message)
+	})
+	return w.json
+}
+
+// run is consecutive messages of one channel, as the frames that carry them.
+type run struct {
+	channel     uuid.UUID
+	first, last int64  // seqs; a run of none has first == last+1, and says that the channel has come to last
+	frames      []byte // one after the other
+	ends        []int  // where in frames that of seq first+i ends
+}
+
+var messageFrameHead, messageFrameTail = []byte(`{"type":"message","message":`), []byte(`}`)
+
+// newRun makes a run of consecutive messages in wire form. It has room for their frames.
+func newRun(channel uuid.UUID, first int64, messages []json.RawMessage) *run {
+	size := 0
+	for _, m := range messages {
+		size += len(m) + len(messageFrameHead) + 16
+	}
+	r := &run{channel: channel, first: first, last: first + int64(len(messages)) - 1,
+		frames: make([]byte, 0, size), ends: make([]int, 0, len(messages))}
+	for _, m := range messages {
+		r.frames = appendFrame(r.frames, messageFrameHead, m, messageFrameTail)
+		r.ends = append(r.ends, len(r.frames))
+	}
+	return r
+}
+
+// after returns the frames of the messages above seq, which is at least first-1.
+func (r *run) after(seq int64) []byte {
+	if seq < r.first {
+		return r.frames
+	}
+	return r.frames[r.ends[seq-r.first]:]
+}
+
+// encodedRun is a run and the messages in it, for those that make other frames of them.
+type encodedRun struct {
+	*run
+	encoded []json.RawMessage
+}
+
+// runs cuts messages, which are in rising seq per channel, into runs.
+func (m *markdown) runs(messages []*wireMessage) []encodedRun {
+	byChannel, order := map[uuid.UUID][]*wireMessage{}, []uuid.UUID{}
+	for _, w := range messages {
+		if byChannel[w.ChannelID] == nil {
+			order = append(order, w.ChannelID)
+		}
+		byChannel[w.ChannelID] = append(byChannel[w.ChannelID], w)
+	}
+	var runs []encodedRun
+	for _, channel := range order {
+		for list := byChannel[channel]; len(list) > 0; {
+			n := 1
+			for n < len(list) && list[n].Seq == list[n-1].Seq+1 {
+				n++
+			}
+			encoded := make([]json.RawMessage, n)
+			for i, w := range list[:n] {
+				encoded[i] = w.encode(m)
+			}
+			runs = append(runs, encodedRun{newRun(channel, list[0].Seq, encoded), encoded})
+			list = list[n:]
+		}
+	}
+	return runs
+}
+
+// recentMessages lets a sender find the wire form of the message it has just stored.
+type recentMessages struct {
+	markdown *markdown
+	mu       sync.Mutex
+	byID     map[uuid.UUID]*wireMessage
+	ring     []uuid.UUID // the ids in byID, the oldest at next
+	next     int
+}
+
+// recentCount is how many messages are remembered: more than one commit stores.
+const recentCount = 2048
+
+func newRecentMessages(m *markdown) *recentMessages {
+	return &recentMessages{markdown: m, byID: make(map[uuid.UUID]*wireMessage, recentCount), ring: make([]uuid.UUID, recentCount)}
+}
+
+// add remembers messages that were just committed.
+func (r *recentMessages) add(messages []store.Message) []*wireMessage {
+	wire := make([]*wireMessage, len(messages))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range messages {
+		wire[i] = &wireMessage{Message: messages[i]}
+		delete(r.byID, r.ring[r.next])
+		r.byID[messages[i].ID] = wire[i]
+		r.ring[r.next] = messages[i].ID
+		r.next = (r.next + 1) % len(r.ring)
+	}
+	return wire
+}
+
+// encode returns the wire form of a stored message.
+func (r *recentMessages) encode(message store.Message) []byte {
+	r.mu.Lock()
+	w := r.byID[message.ID]
+	r.mu.Unlock()
+	if w == nil {
+		w = &wireMessage{Message: message}
+	}
+	return w.encode(r.markdown)
+}

@@ -1,0 +1,303 @@
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"snug/store"
+	"snug/store/cache"
+)
+
+// hub knows this node's sockets, and brings them what happens: here, and through the cache on other nodes.
+//
+// One goroutine, in run, owns all of its state; others hand it functions to run there. It never waits for a socket, for
+// the database or for the cache.
+type hub struct {
+	hubConfig
+	markdown *markdown
+	recent   *recentMessages
+	catchup  *catchup
+	ops      chan func()
+	ended    chan struct{} // closed when run has ended
+	backlog  backlog
+	outgoing chan nodeEvent
+
+	// Of run's goroutine alone.
+	conns     map[*conn]bool
+	channels  map[uuid.UUID]*hubChannel
+	sessions  map[uuid.UUID]map[*conn]bool
+	presence  *presence
+	peers     map[uuid.UUID]*peer
+	leaving   bool // the server ends: no more sockets
+	polling   bool
+	pollNow   chan struct{} // holds one when a look for missed messages is due
+	announced time.Time
+}
+
+type hubConfig struct {
+	Node   uuid.UUID // this node's own name
+	Store  *store.Store
+	Cache  *cache.Client
+	Timing timing
+	Logger *slog.Logger
+}
+
+// hubChannel is a channel of which this node has heard.
+type hubChannel struct {
+	conns map[*conn]bool // who gets its messages
+	head  int64          // the highest seq that was handed on
+}
+
+func newHub(cfg hubConfig) *hub {
+	md := newMarkdown()
+	return &hub{
+		hubConfig: cfg, markdown: md, recent: newRecentMessages(md), catchup: newCatchup(cfg.Store, md),
+		ops: make(chan func(), 256), ended: make(chan struct{}), pollNow: make(chan struct{}, 1), backlog: backlog{wake: make(chan struct{}, 1)}, outgoing: make(chan nodeEvent, 1024),
+		conns: map[*conn]bool{}, channels: map[uuid.UUID]*hubChannel{}, sessions: map[uuid.UUID]map[*conn]bool{},
+		presence: newPresence(cfg.Timing.presenceGrace), peers: map[uuid.UUID]*peer{},
+	}
+}
+
+// run owns the hub's state until ctx ends.
+func (h *hub) run(ctx context.Context) error {
+	defer close(h.ended)
+	var helpers sync.WaitGroup
+	defer h.catchup.left.Wait()
+	defer helpers.Wait()
+	helpers.Go(func() { h.publish(ctx) })
+	helpers.Go(func() { h.listen(ctx) })
+
+	poll := time.NewTicker(h.Timing.poll)
+	defer poll.Stop()
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	h.announce(true)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case op := <-h.ops:
+			op()
+		case <-h.backlog.wake:
+			h.deliver(h.backlog.take())
+		case <-poll.C:
+			h.poll(ctx, &helpers)
+		case <-h.pollNow:
+			h.poll(ctx, &helpers)
+		case now := <-beat.C:
+			h.beat(now)
+		}
+	}
+}
+
+// post hands the hub something to do, and does not wait until it is done.
+func (h *hub) post(op func()) {
+	select {
+	case h.ops <- op:
+	case <-h.ended:
+	}
+}
+
+// do hands the hub something to do, and returns when it is done, or the hub has ended.
+func (h *hub) do(op func()) {
+	done := make(chan struct{})
+	h.post(func() {
+		defer close(done)
+		op()
+	})
+	select {
+	case <-done:
+	case <-h.ended:
+	}
+}
+
+// committed takes newly stored messages from the writer. It never waits.
+func (h *hub) committed(messages []store.Message) { h.backlog.put(h.recent.add(messages)) }
+
+// deliver brings new messages of this node to its sockets and to the other nodes.
+func (h *hub) deliver(messages []*wireMessage) {
+	if len(h.conns) == 0 && len(h.peers) == 0 {
+		for _, m := range messages {
+			h.channel(m.ChannelID).rise(m.Seq)
+		}
+		return
+	}
+	for _, r := range h.markdown.runs(messages) {
+		h.handOn(r.run)
+		if len(h.peers) > 0 {
+			h.toPeers(nodeEvent{Kind: kindMessages, Channel: r.channel, First: r.first, Messages: r.encoded})
+		}
+	}
+}
+
+// handOn gives a run to all who are in its channel.
+func (h *hub) handOn(r *run) {
+	channel := h.channel(r.channel)
+	channel.rise(r.last)
+	for c := range channel.conns {
+		c.out.put(item{run: r})
+	}
+}
+
+func (h *hub) channel(id uuid.UUID) *hubChannel {
+	channel := h.channels[id]
+	if channel == nil {
+		channel = &hubChannel{conns: map[*conn]bool{}}
+		h.channels[id] = channel
+	}
+	return channel
+}
+
+func (c *hubChannel) rise(seq int64) { c.head = max(c.head, seq) }
+
+// nudge says that the channel has come to seq, in case nobody was told of the messages up to there.
+func (h *hub) nudge(channel uuid.UUID, seq int64) {
+	h.post(func() { h.noteHead(channel, seq) })
+}
+
+func (h *hub) noteHead(channel uuid.UUID, seq int64) {
+	if h.channel(channel).head < seq {
+		h.handOn(&run{channel: channel, first: seq + 1, last: seq})
+	}
+}
+
+// poll looks in the database for messages that no event told of. One look is under way at a time.
+func (h *hub) poll(ctx context.Context, helpers *sync.WaitGroup) {
+	var watched []uuid.UUID
+	for id, channel := range h.channels {
+		if len(channel.conns) > 0 {
+			watched = append(watched, id)
+		}
+	}
+	if h.polling || len(watched) == 0 {
+		return
+	}
+	h.polling = true
+	helpers.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		heads, err := h.Store.Heads(ctx, watched)
+		if err != nil && ctx.Err() == nil {
+			h.Logger.Warn("cannot look for missed messages", "error", err)
+		}
+		h.post(func() {
+			h.polling = false
+			for _, head := range heads {
+				h.noteHead(head.ChannelID, head.LastSeq)
+			}
+		})
+	})
+}
+
+// pollSoon looks for missed messages without waiting for the next poll.
+func (h *hub) pollSoon() {
+	select {
+	case h.pollNow <- struct{}{}:
+	default:
+	}
+}
+
+// enter makes a socket known. It reports false when the server ends.
+func (h *hub) enter(c *conn) (ok bool) {
+	h.do(func() {
+		if ok = !h.leaving; ok {
+			h.conns[c] = true
+			addTo(h.sessions, c.who.Session.ID, c)
+		}
+	})
+	return ok
+}
+
+// welcome begins to bring a socket what happens in its channels: what it has not seen of them, and all that is new.
+func (h *hub) welcome(c *conn, frame welcomeFrame, resume map[uuid.UUID]int64) {
+	h.do(func() {
+		if h.presence.enter(c.who.User.ID) {
+			h.tellPresence(c.who.User.ID, true)
+		}
+		c.welcomed = true
+		frame.Online = h.presence.online()
+		begins := make([]begin, len(frame.Channels))
+		for i, m := range frame.Channels {
+			channel := h.channel(m.ID)
+			// The database was read a moment ago: the hub may know of newer messages, and that one of older ones.
+			channel.conns[c] = true
+			begins[i] = begin{channel: m.ID, cursor: m.LastSeq, last: max(m.LastSeq, channel.head)}
+			if seen, ok := resume[m.ID]; ok {
+				begins[i].cursor = min(seen, m.LastSeq)
+			}
+			channel.rise(m.LastSeq)
+			c.channels = append(c.channels, m.ID)
+		}
+		c.out.put(item{frame: encodeFrame(frame)})
+		c.out.put(item{begin: begins})
+	})
+}
+
+// leave forgets a socket.
+func (h *hub) leave(c *conn) {
+	h.do(func() {
+		delete(h.conns, c)
+		removeFrom(h.sessions, c.who.Session.ID, c)
+		for _, id := range c.channels {
+			delete(h.channels[id].conns, c)
+		}
+		if c.welcomed {
+			h.presence.leave(c.who.User.ID, time.Now())
+		}
+	})
+}
+
+func addTo(sets map[uuid.UUID]map[*conn]bool, id uuid.UUID, c *conn) {
+	if sets[id] == nil {
+		sets[id] = map[*conn]bool{}
+	}
+	sets[id][c] = true
+}
+
+func removeFrom(sets map[uuid.UUID]map[*conn]bool, id uuid.UUID, c *conn) {
+	delete(sets[id], c)
+	if len(sets[id]) == 0 {
+		delete(sets, id)
+	}
+}
+
+// endSession closes the sockets of a login that has ended, here and on the other nodes.
+func (h *hub) endSession(id uuid.UUID) {
+	h.post(func() {
+		h.closeSession(id)
+		h.toPeers(nodeEvent{Kind: kindSession, Session: id})
+	})
+}
+
+func (h *hub) closeSession(id uuid.UUID) {
+	for c := range h.sessions[id] {
+		c.out.close(ending{code: closeUnauthenticated, reason: "logged out"})
+	}
+}
+
+// goodbye ends all sockets in a way that makes their clients come back, and returns when they are gone. When ctx ends
+// before, the rest are cut off.
+func (h *hub) goodbye(ctx context.Context) {
+	var conns []*conn
+	h.do(func() {
+		h.leaving = true
+		for c := range h.conns {
+			conns = append(conns, c)
+		}
+	})
+	for _, c := range conns {
+		go c.goodbye(ctx)
+	}
+	for _, c := range conns {
+		select {
+		case <-c.gone:
+		case <-ctx.Done():
+			_ = c.net.Close()
+			<-c.gone
+		}
+	}
+}

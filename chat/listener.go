@@ -1,0 +1,80 @@
+package chat
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// sharedListener accepts on a socket that others hold too, in this process or the supervisor's.
+//
+// fasthttp gives up serving at the first error of Accept. Here an error, of which "too many open files" is the likely
+// one, is logged and tried again. Close ends this listener's Accept and leaves the socket itself open and listening.
+type sharedListener struct {
+	net.Listener
+	log    *slog.Logger
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Backoff between failed accepts, as in net/http's Server.
+const (
+	acceptBackoffMin = 5 * time.Millisecond
+	acceptBackoffMax = time.Second
+)
+
+func shareListener(l net.Listener, log *slog.Logger) *sharedListener {
+	return &sharedListener{Listener: l, log: log, closed: make(chan struct{})}
+}
+
+// Accept waits for the next connection. It returns io.EOF once Close was called.
+func (l *sharedListener) Accept() (net.Conn, error) {
+	for backoff := acceptBackoffMin; ; backoff = min(2*backoff, acceptBackoffMax) {
+		if l.isClosed() {
+			return nil, io.EOF
+		}
+		conn, err := l.Listener.Accept()
+		if err == nil {
+			return conn, nil // also after Close: who was accepted is answered
+		}
+		if l.isClosed() {
+			l.setDeadline(time.Time{}) // the socket is as it was, for those who go on with it
+			return nil, io.EOF
+		}
+		l.log.Warn("accept failed, trying again", "error", err, "after", backoff)
+		select {
+		case <-l.closed:
+		case <-time.After(backoff):
+		}
+	}
+}
+
+// Close makes Accept return. Connections that nobody accepted yet stay in the socket's queue for its other holders.
+func (l *sharedListener) Close() error {
+	l.once.Do(func() {
+		close(l.closed)
+		l.setDeadline(time.Unix(1, 0))
+	})
+	return nil
+}
+
+func (l *sharedListener) isClosed() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// setDeadline interrupts a waiting Accept of TCP and unix listeners. A deadline is the runtime's, not the socket's: other
+// processes that hold the socket do not notice.
+func (l *sharedListener) setDeadline(t time.Time) {
+	if d, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok {
+		if err := d.SetDeadline(t); err != nil {
+			l.log.Warn("set deadline of listener", "error", err)
+		}
+	}
+}

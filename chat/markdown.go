@@ -1,0 +1,122 @@
+package chat
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"sync"
+
+	"github.com/microcosm-cc/bluemonday"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer"
+	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/util"
+)
+
+// markdown turns the Markdown of message bodies into HTML that is safe to show.
+//
+// The dialect is GitHub's (https://github.github.com/gfm/) with three differences: line breaks are kept, since chat is
+// written in lines; HTML is shown as the text it is; images become links, since showing them would tell a stranger's
+// server who reads here. There are no task lists: nobody could tick them.
+type markdown struct {
+	converter goldmark.Markdown
+	policy    *bluemonday.Policy
+	buffers   sync.Pool
+}
+
+func newMarkdown() *markdown {
+	return &markdown{
+		converter: goldmark.New(
+			goldmark.WithParser(markdownParser()),
+			goldmark.WithExtensions(
+				extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),
+				extension.Strikethrough,
+				extension.Linkify,
+			),
+			goldmark.WithRendererOptions(
+				html.WithHardWraps(),
+				renderer.WithNodeRenderers(util.Prioritized(imageLinks{}, 100)),
+			),
+		),
+		policy:  messagePolicy(),
+		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
+}
+
+// markdownParser is goldmark's default parser without those for HTML.
+func markdownParser() parser.Parser {
+	html := map[any]bool{parser.NewHTMLBlockParser(): true, parser.NewRawHTMLParser(): true}
+	without := func(all []util.PrioritizedValue) []util.PrioritizedValue {
+		var rest []util.PrioritizedValue
+		for _, p := range all {
+			if !html[p.Value] {
+				rest = append(rest, p)
+			}
+		}
+		return rest
+	}
+	return parser.NewParser(
+		parser.WithBlockParsers(without(parser.DefaultBlockParsers())...),
+		parser.WithInlineParsers(without(parser.DefaultInlineParsers())...),
+		parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+	)
+}
+
+// imageLinks renders images as links to them.
+type imageLinks struct{}
+
+// RegisterFuncs tells goldmark what is rendered here.
+func (imageLinks) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
+	r.Register(ast.KindImage, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+		image, destination := n.(*ast.Image), []byte(nil)
+		destination = util.EscapeHTML(util.URLEscape(image.Destination, true))
+		if !entering {
+			_, err := w.WriteString("</a>")
+			return ast.WalkContinue, err
+		}
+		fmt.Fprintf(w, `<a href="%s">`, destination)
+		if !image.HasChildren() {
+			w.Write(destination)
+		}
+		return ast.WalkContinue, nil
+	})
+}
+
+// messagePolicy allows what Markdown makes, and links that neither tell the other side where they come from nor get
+// hold of the window they were opened from.
+func messagePolicy() *bluemonday.Policy {
+	p := bluemonday.NewPolicy()
+	p.AllowElements("p", "br", "hr", "em", "strong", "del", "code", "pre", "blockquote", "ul", "ol", "li",
+		"h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td")
+	p.AllowAttrs("start").Matching(bluemonday.Integer).OnElements("ol")
+	p.AllowAttrs("align").Matching(bluemonday.CellAlign).OnElements("th", "td")
+	p.AllowAttrs("class").Matching(regexp.MustCompile(`^language-[A-Za-z0-9_+#.-]{1,32}$`)).OnElements("code")
+	p.AllowAttrs("href").OnElements("a")
+	p.AllowURLSchemes("http", "https", "mailto")
+	p.RequireParseableURLs(true)
+	p.RequireNoFollowOnLinks(true)
+	p.RequireNoReferrerOnLinks(true)
+	p.AddTargetBlankToFullyQualifiedLinks(true)
+	return p
+}
+
+// HTML renders body. Most messages are plain words, for which one pass over the bytes does.
+func (m *markdown) HTML(body string) string {
+	if out, ok := plainHTML(body); ok {
+		return out
+	}
+	return m.render(body)
+}
+
+func (m *markdown) render(body string) string {
+	buf := m.buffers.Get().(*bytes.Buffer)
+	defer m.buffers.Put(buf)
+	buf.Reset()
+	if err := m.converter.Convert([]byte(body), buf); err != nil {
+		panic(fmt.Sprintf("render markdown: %v", err)) // only the buffer could fail, and it does not
+	}
+	return m.policy.Sanitize(buf.String())
+}

@@ -1,0 +1,92 @@
+package chat
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"snug/store"
+)
+
+type pageInput struct {
+	ID     uuid.UUID `path:"id" format:"uuid"`
+	Before optional  `query:"before" minimum:"0" doc:"The newest messages below this seq"`
+	After  optional  `query:"after" minimum:"0" doc:"The oldest messages above this seq"`
+	Around optional  `query:"around" minimum:"0" doc:"The messages on both sides of this seq"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+type pageOutput struct {
+	Body struct {
+		Messages []store.Message `json:"messages"`
+		HasMore  bool            `json:"has_more" doc:"There are more in the direction asked for"`
+	}
+}
+
+func (s *Server) listMessages(ctx context.Context, in *pageInput) (*pageOutput, error) {
+	if _, err := s.store.Channel(ctx, identityOf(ctx).User.ID, in.ID); err != nil {
+		return nil, err
+	}
+	messages, more, err := s.store.Messages(ctx, in.ID, store.Page{
+		Before: in.Before.value, After: in.After.value, Around: in.Around.value, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range messages {
+		messages[i].HTML = s.hub.markdown.HTML(messages[i].Body)
+	}
+	out := &pageOutput{}
+	out.Body.Messages, out.Body.HasMore = messages, more
+	return out, nil
+}
+
+// messageInput is a message as clients send it, over HTTP or the WebSocket.
+type messageInput struct {
+	ClientID uuid.UUID   `json:"client_id" format:"uuid" doc:"The client's own name for the message: sent again, it is stored once"`
+	Body     string      `json:"body" minLength:"1" maxLength:"10000" doc:"Markdown"`
+	ParentID *uuid.UUID  `json:"parent_id,omitempty" format:"uuid" doc:"Not supported yet: threads"`
+	FileIDs  []uuid.UUID `json:"file_ids,omitempty" doc:"Not supported yet: files"`
+}
+
+type sendInput struct {
+	ID   uuid.UUID `path:"id" format:"uuid"`
+	Body messageInput
+}
+
+type sendOutput struct {
+	Status int
+	Body   store.Message
+}
+
+func (s *Server) sendMessage(ctx context.Context, in *sendInput) (*sendOutput, error) {
+	stored, err := s.send(ctx, identityOf(ctx).User.ID, in.ID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	out := &sendOutput{Status: http.StatusOK, Body: stored.Message}
+	out.Body.HTML = s.hub.markdown.HTML(stored.Message.Body)
+	if stored.Created {
+		out.Status = http.StatusCreated
+	}
+	return out, nil
+}
+
+// send stores a message of the author's.
+func (s *Server) send(ctx context.Context, author, channel uuid.UUID, in messageInput) (store.Stored, error) {
+	if in.ParentID != nil {
+		return store.Stored{}, invalidField("parent_id", "is not supported yet: this server has no threads")
+	}
+	if len(in.FileIDs) > 0 {
+		return store.Stored{}, invalidField("file_ids", "is not supported yet: this server takes no files")
+	}
+	stored, err := s.writer.Send(ctx, store.Send{
+		ClientID: in.ClientID, ChannelID: channel, AuthorID: author, Body: in.Body,
+	})
+	if err == nil && !stored.Created {
+		// The first send may have timed out and been stored after all, without anybody being told.
+		s.hub.nudge(channel, stored.Message.Seq)
+	}
+	return stored, err
+}

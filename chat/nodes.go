@@ -1,0 +1,232 @@
+package chat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"snug/store/cache"
+)
+
+// nodeChannel is where the nodes of one chat tell each other what happens.
+const nodeChannel = "snug:nodes"
+
+// The nodes tell each other of themselves that often at least, and of changes at most that often; who was not heard of
+// for peerLifetime is gone.
+const (
+	beatEvery     = time.Second
+	announceEvery = 10 * time.Second
+	peerLifetime  = 35 * time.Second
+)
+
+// The kinds of nodeEvent.
+const (
+	kindMessages = "messages" // new messages of a channel
+	kindFrame    = "frame"    // a frame for an audience
+	kindSession  = "session"  // a login has ended
+	kindPresence = "presence" // who is online on a node
+)
+
+// nodeEvent is what one node tells the others. Messages may get lost: they are in the database. The others are of the
+// moment.
+type nodeEvent struct {
+	Kind     string            `json:"kind"`
+	Channel  uuid.UUID         `json:"channel,omitzero"`
+	First    int64             `json:"first,omitempty"` // seq of Messages[0]; the others follow without a gap
+	Messages []json.RawMessage `json:"messages,omitempty"`
+	Audience audience          `json:"audience,omitzero"`
+	Frame    json.RawMessage   `json:"frame,omitempty"`
+	Session  uuid.UUID         `json:"session,omitzero"`
+	Online   []uuid.UUID       `json:"online,omitempty"`
+	New      bool              `json:"new,omitempty"`  // the node has just come, and wants to hear of the others
+	Gone     bool              `json:"gone,omitempty"` // the node ends
+}
+
+// audience is who a frame is for: the members of a channel, or a user, or everybody.
+type audience struct {
+	Channel uuid.UUID `json:"channel,omitzero"`
+	User    uuid.UUID `json:"user,omitzero"`
+	But     uuid.UUID `json:"but,omitzero"` // not for this user
+}
+
+// peer is another node.
+type peer struct {
+	seen   time.Time
+	online []uuid.UUID
+}
+
+// tell sends a frame to an audience, here and on the other nodes.
+func (h *hub) tell(to audience, frame any) {
+	encoded := encodeJSON(frame)
+	h.post(func() {
+		h.tellHere(to, encoded)
+		h.toPeers(nodeEvent{Kind: kindFrame, Audience: to, Frame: encoded})
+	})
+}
+
+// tellHere sends a frame to those of an audience who are on this node.
+func (h *hub) tellHere(to audience, encoded []byte) {
+	it := item{frame: appendFrame(nil, encoded)}
+	conns := h.conns
+	if to.Channel != uuid.Nil {
+		conns = h.channel(to.Channel).conns
+	}
+	for c := range conns {
+		user := c.who.User.ID
+		if c.welcomed && user != to.But && (to.User == uuid.Nil || to.User == user) {
+			c.out.put(it)
+		}
+	}
+}
+
+func (h *hub) tellPresence(user uuid.UUID, online bool) {
+	h.tellHere(audience{}, encodeJSON(presenceFrame{Type: "presence", UserID: user, Online: online}))
+}
+
+// toPeers lets the other nodes know. When the cache is so slow that much waits already, they are not told.
+func (h *hub) toPeers(e nodeEvent) {
+	if len(h.peers) == 0 && e.Kind != kindPresence {
+		return
+	}
+	select {
+	case h.outgoing <- e:
+	default:
+	}
+}
+
+// publish sends what is outgoing until ctx ends, and then that this node is gone.
+func (h *hub) publish(ctx context.Context) {
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_ = h.send(last, nodeEvent{Kind: kindPresence, Gone: true})
+			return
+		case e := <-h.outgoing:
+			err := h.send(ctx, e)
+			if err != nil && !failing && ctx.Err() == nil {
+				h.Logger.Warn("other nodes cannot be told through the cache", "error", err)
+			}
+			failing = err != nil
+		}
+	}
+}
+
+// send publishes an event after this node's name, by which nodes know their own without reading on.
+func (h *hub) send(ctx context.Context, e nodeEvent) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return h.Cache.Publish(ctx, nodeChannel, append(h.Node[:], encodeJSON(e)...))
+}
+
+// listen hears the other nodes until ctx ends.
+func (h *hub) listen(ctx context.Context) {
+	err := h.Cache.Listen(ctx, cache.Listener{
+		Channel: nodeChannel,
+		Message: func(payload []byte) { h.hear(payload) },
+		Missed: func() {
+			h.post(func() {
+				h.announce(true)
+				h.pollSoon()
+			})
+		},
+	})
+	if err != nil {
+		h.Logger.Error("listening to other nodes ended", "error", err)
+	}
+}
+
+// hear takes what a node has published.
+func (h *hub) hear(payload []byte) {
+	if len(payload) < len(h.Node) || bytes.Equal(payload[:len(h.Node)], h.Node[:]) {
+		return
+	}
+	from := uuid.UUID(payload[:len(h.Node)])
+	var e nodeEvent
+	if err := json.Unmarshal(payload[len(h.Node):], &e); err != nil {
+		h.Logger.Warn("another node says what this one does not understand", "error", err)
+		return
+	}
+	var messages *run
+	if e.Kind == kindMessages && len(e.Messages) > 0 {
+		messages = newRun(e.Channel, e.First, e.Messages)
+	}
+	h.post(func() {
+		switch e.Kind {
+		case kindMessages:
+			if messages != nil {
+				h.handOn(messages)
+			}
+		case kindFrame:
+			h.tellHere(e.Audience, e.Frame)
+		case kindSession:
+			h.closeSession(e.Session)
+		case kindPresence:
+			h.meet(from, e)
+		}
+	})
+}
+
+// meet takes another node's word on who is online there.
+func (h *hub) meet(from uuid.UUID, e nodeEvent) {
+	var before []uuid.UUID
+	if known := h.peers[from]; known != nil {
+		before = known.online
+	}
+	if e.Gone {
+		delete(h.peers, from)
+	} else {
+		h.peers[from] = &peer{seen: time.Now(), online: e.Online}
+	}
+	h.tellMoves(h.presence.setRemote(before, e.Online))
+	if e.New {
+		h.announce(false)
+	}
+}
+
+func (h *hub) tellMoves(come, gone []uuid.UUID) {
+	for _, user := range come {
+		h.tellPresence(user, true)
+	}
+	for _, user := range gone {
+		h.tellPresence(user, false)
+	}
+}
+
+// announce tells the other nodes who is online here.
+func (h *hub) announce(isNew bool) {
+	h.presence.changed = false
+	h.announced = time.Now()
+	h.toPeers(nodeEvent{Kind: kindPresence, Online: h.presence.here(), New: isNew})
+}
+
+// beat does what is due from time to time.
+func (h *hub) beat(now time.Time) {
+	h.tellMoves(nil, h.presence.expire(now))
+	for id, p := range h.peers {
+		if now.Sub(p.seen) > peerLifetime {
+			h.meet(id, nodeEvent{Gone: true})
+		}
+	}
+	if h.presence.changed || now.Sub(h.announced) >= announceEvery {
+		h.announce(false)
+	}
+}
+
+// typing tells the members of a channel, if the socket's user is one, that the user is typing there.
+func (h *hub) typing(c *conn, channel uuid.UUID) {
+	frame := encodeJSON(typingFrame{Type: "typing", ChannelID: channel, UserID: c.who.User.ID})
+	h.post(func() {
+		known := h.channels[channel]
+		if known == nil || !known.conns[c] {
+			return
+		}
+		h.tellHere(audience{Channel: channel, But: c.who.User.ID}, frame)
+		h.toPeers(nodeEvent{Kind: kindFrame, Audience: audience{Channel: channel, But: c.who.User.ID}, Frame: frame})
+	})
+}

@@ -1,0 +1,133 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"github.com/gofiber/fiber/v2"
+)
+
+// newAPI makes the typed API, which describes itself in OpenAPI 3.1.
+func newAPI(app *fiber.App, version string) huma.API {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	return humafiber.New(app, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{Title: "Snug", Version: version, Description: "The API of a Snug chat server. " +
+				"Log in for a token and send it as \"Authorization: Bearer TOKEN\"; browsers get it as a cookie too."},
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"bearer": {Type: "http", Scheme: "bearer"},
+					"cookie": {Type: "apiKey", In: "cookie", Name: cookieName},
+				},
+			},
+		},
+		Formats: map[string]huma.Format{
+			"application/json": huma.DefaultJSONFormat,
+			"json":             huma.DefaultJSONFormat,
+		},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{validationErrors},
+	})
+}
+
+// validationErrors gives huma's own errors the form of all others. The status goes with the code.
+func validationErrors(ctx huma.Context, _ string, v any) (any, error) {
+	if m, ok := v.(*huma.ErrorModel); ok {
+		p := validationProblem(m)
+		ctx.SetHeader(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		return p, nil
+	}
+	return v, nil
+}
+
+// operation registers a typed handler, with the login that the route's access class wants.
+func operation[I, O any](summary string, status int, handle func(*Server, context.Context, *I) (*O, error)) registration {
+	return func(s *Server, _ *fiber.App, r route) {
+		op := r.describe(s.api, summary, status)
+		op.Middlewares = huma.Middlewares{s.guard(r.access)}
+		huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+			out, err := handle(s, ctx, in)
+			if err != nil {
+				return nil, s.problem(err)
+			}
+			return out, nil
+		})
+	}
+}
+
+// raw registers a handler that is not of JSON in and JSON out.
+func raw(summary string, status int, handle func(*Server, *fiber.Ctx) error) registration {
+	return func(s *Server, app *fiber.App, r route) {
+		op := r.describe(s.api, summary, status)
+		s.api.OpenAPI().AddOperation(&op)
+		app.Add(r.method, r.path, func(c *fiber.Ctx) error { return handle(s, c) })
+	}
+}
+
+// describe is the route as OpenAPI has it.
+func (r route) describe(api huma.API, summary string, status int) huma.Operation {
+	problem := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	op := huma.Operation{
+		OperationID:   operationID(r),
+		Method:        r.method,
+		Path:          r.path,
+		Summary:       summary,
+		MaxBodyBytes:  bodyLimit + 1, // the limit itself is fiber's
+		DefaultStatus: status,
+		Responses: map[string]*huma.Response{
+			strconv.Itoa(status): {Description: http.StatusText(status)},
+			"default": {Description: "What went wrong",
+				Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: problem}}},
+		},
+	}
+	if r.access != public {
+		op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
+	}
+	return op
+}
+
+// operationID is the route's name in generated clients: "get-channels-by-id".
+func operationID(r route) string {
+	name := strings.ToLower(r.method) + strings.TrimPrefix(r.path, "/api")
+	return strings.NewReplacer("/{", "-by-", "/", "-", "}", "", ".", "-").Replace(name)
+}
+
+// describeAPI is the OpenAPI document of all routes.
+func (s *Server) describeAPI(c *fiber.Ctx) error {
+	document, err := json.Marshal(s.api.OpenAPI())
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "application/openapi+json")
+	return c.Send(document)
+}
+
+// optional is a number in the query that may be left out, which huma's parameters otherwise cannot tell from zero.
+type optional struct {
+	parsed int64
+	value  *int64 // nil when left out
+}
+
+// Schema is that of the number.
+func (optional) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[int64]())
+}
+
+// Receiver is where huma puts the number.
+func (o *optional) Receiver() reflect.Value { return reflect.ValueOf(&o.parsed).Elem() }
+
+// OnParamSet is told whether there was one.
+func (o *optional) OnParamSet(isSet bool, _ any) {
+	if isSet {
+		o.value = &o.parsed
+	}
+}

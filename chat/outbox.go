@@ -1,0 +1,87 @@
+package chat
+
+import (
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// outboxLimit is how many bytes may wait for one connection. Messages are shared by all who wait for them.
+const outboxLimit = 8 << 20
+
+// outbox is what waits to be written to one connection. Anybody puts in, the connection's writer takes out; putting
+// in never waits. When too much waits, the connection is closed as too slow.
+type outbox struct {
+	mu     sync.Mutex
+	items  []item
+	size   int
+	ending *ending       // nothing is put in any more
+	wake   chan struct{} // holds one when there is something to take
+}
+
+// item is one thing to write: a frame, or messages, or the beginning of a channel's delivery.
+type item struct {
+	frame []byte
+	run   *run
+	begin []begin
+}
+
+// begin says that a channel is delivered from now on: what is above cursor, of which there is up to last.
+type begin struct {
+	channel      uuid.UUID
+	cursor, last int64
+}
+
+// ending is how a connection is closed.
+type ending struct {
+	code   int
+	reason string
+	last   []byte // a frame to write before; may be nil
+}
+
+func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
+
+// put adds an item, unless the connection is being closed.
+func (o *outbox) put(it item) {
+	size := len(it.frame)
+	if it.run != nil {
+		size = len(it.run.frames)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ending != nil {
+		return
+	}
+	if o.size += size; o.size > outboxLimit {
+		o.items, o.ending = nil, &ending{code: closeTooSlow, reason: "reads too slowly; resume where you are"}
+	} else {
+		o.items = append(o.items, it)
+	}
+	o.signal()
+}
+
+// close lets the writer write what is there, and then end the connection. The first close counts.
+func (o *outbox) close(e ending) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ending == nil {
+		o.ending = &e
+		o.signal()
+	}
+}
+
+// take returns what is there, and how to end after it, if so.
+func (o *outbox) take() ([]item, *ending) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	items := o.items
+	o.items, o.size = nil, 0
+	return items, o.ending
+}
+
+func (o *outbox) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}

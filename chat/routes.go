@@ -1,0 +1,54 @@
+package chat
+
+import (
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// access says who may use a route.
+type access int
+
+const (
+	public access = iota // everybody
+	member               // who is logged in
+	admin                // owners and admins
+)
+
+// route is one address of the API.
+type route struct {
+	method, path string
+	access       access
+	register     registration
+}
+
+type registration func(*Server, *fiber.App, route)
+
+// routes is the whole API.
+func routes() []route {
+	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
+	return []route{
+		{"GET", "/api/health", public, raw("How the services are", ok, (*Server).getHealth)},
+		{"GET", "/api/openapi.json", public, raw("This description", ok, (*Server).describeAPI)},
+
+		{"GET", "/api/setup", public, operation("Whether the instance is new", ok, (*Server).getSetup)},
+		{"POST", "/api/setup", public, operation("Begin a new instance: its owner and #general", created, (*Server).setup)},
+		{"POST", "/api/auth/login", public, operation("Log in", ok, (*Server).login)},
+		{"POST", "/api/auth/register", public, operation("Make an account with an invite", created, (*Server).register)},
+		{"POST", "/api/auth/logout", member, operation("Log out, and close the login's sockets", none, (*Server).logout)},
+
+		{"GET", "/api/me", member, operation("Who is logged in", ok, (*Server).getMe)},
+		{"PATCH", "/api/me", member, operation("Change the profile", ok, (*Server).updateMe)},
+		{"GET", "/api/users", member, operation("All users", ok, (*Server).listUsers)},
+		{"GET", "/api/invites", admin, operation("All invites", ok, (*Server).listInvites)},
+		{"POST", "/api/invites", admin, operation("Make an invite", created, (*Server).createInvite)},
+		{"DELETE", "/api/invites/{id}", admin, operation("Take an invite back", none, (*Server).deleteInvite)},
+
+		{"GET", "/api/channels", member, operation("My channels", ok, (*Server).listChannels)},
+		{"GET", "/api/channels/{id}", member, operation("One of my channels", ok, (*Server).getChannel)},
+		{"POST", "/api/channels/{id}/read", member, operation("Mark as read up to a message", ok, (*Server).markRead)},
+		{"GET", "/api/channels/{id}/messages", member, operation("A page of messages, in rising seq", ok, (*Server).listMessages)},
+		{"POST", "/api/channels/{id}/messages", member, operation("Send a message", created, (*Server).sendMessage)},
+		{"GET", "/api/ws", member, raw("The WebSocket: live messages", http.StatusSwitchingProtocols, (*Server).openSocket)},
+	}
+}

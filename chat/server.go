@@ -1,0 +1,176 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"snug/chat/web"
+	"snug/store"
+	"snug/store/cache"
+)
+
+// Config is what a [Server] is made of.
+type Config struct {
+	Store *store.Store
+	Cache *cache.Client // what is kept there can be lost: without it, chat goes on alone
+
+	Listener      net.Listener // the public port, open already; the server accepts on it and never closes it
+	ReadyListener net.Listener // private: GET /ready answers 200 once the server is ready, and 503 with the reason before
+	ControlSocket string       // the supervisor's HTTP over a unix socket, asked for the health of all; may be empty
+
+	PublicURL string // where browsers find this server, "https://chat.example.org"; empty: wherever they ask
+	Version   string
+	Logger    *slog.Logger
+}
+
+// Server is one node of the chat.
+type Server struct {
+	cfg       Config
+	timing    timing
+	log       *slog.Logger
+	store     *store.Store
+	publicURL *url.URL // nil when none is configured
+	started   time.Time
+
+	app       *fiber.App
+	api       huma.API
+	site      *site
+	writer    *store.Writer
+	hub       *hub
+	passwords *passwords
+	logins    *loginLimiter
+	health    *healthReporter
+	listener  *sharedListener
+	ready     readiness
+	frames    *sync.Pool // buffers of the WebSocket library
+}
+
+// timing holds the durations that tests shorten.
+type timing struct {
+	readRequest   time.Duration // for a whole request to arrive
+	idle          time.Duration // of a connection between requests
+	handle        time.Duration // for a request to be answered
+	hello         time.Duration // for the first frame of a WebSocket
+	ping          time.Duration // between pings to a WebSocket
+	silence       time.Duration // after which a WebSocket that says nothing, not even a pong, is dead
+	write         time.Duration // for a write to a WebSocket
+	drain         time.Duration // for the end of a server, before what is left is cut
+	poll          time.Duration // between looks for messages that no event told of
+	presenceGrace time.Duration // before somebody who left is told to be away: a page may be loading anew
+}
+
+func defaultTiming() timing {
+	return timing{
+		readRequest: 10 * time.Second, idle: 75 * time.Second, handle: 10 * time.Second,
+		hello: 10 * time.Second, ping: 25 * time.Second, silence: 60 * time.Second, write: 10 * time.Second,
+		drain: 8 * time.Second, poll: 2 * time.Second, presenceGrace: 3 * time.Second,
+	}
+}
+
+// New makes a server. Nothing runs and nothing is accepted before [Server.Serve].
+func New(cfg Config) (*Server, error) { return newServer(cfg, defaultTiming()) }
+
+func newServer(cfg Config, timing timing) (*Server, error) {
+	if cfg.Store == nil || cfg.Cache == nil || cfg.Listener == nil {
+		return nil, errors.New("chat needs a store, a cache client and a listener")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		cfg: cfg, timing: timing, log: cfg.Logger, store: cfg.Store, started: time.Now(),
+		passwords: newPasswords(),
+		logins:    newLoginLimiter(cfg.Cache, cfg.Logger),
+		listener:  shareListener(cfg.Listener, cfg.Logger),
+		ready:     readiness{reason: "starting"},
+		frames:    new(sync.Pool),
+	}
+	var err error
+	if s.publicURL, err = parsePublicURL(cfg.PublicURL); err != nil {
+		return nil, err
+	}
+	if s.site, err = newSite(web.Files); err != nil {
+		return nil, fmt.Errorf("prepare the web client: %w", err)
+	}
+	s.hub = newHub(hubConfig{Node: uuid.New(), Store: cfg.Store, Cache: cfg.Cache, Timing: timing, Logger: cfg.Logger})
+	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.hub.committed, Logger: cfg.Logger})
+	s.health = newHealthReporter(s)
+	s.app = s.newApp()
+	return s, nil
+}
+
+// parsePublicURL wants a scheme and a host, and nothing that could not be the root of the site.
+func parsePublicURL(raw string) (*url.URL, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") ||
+		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, fmt.Errorf("public URL %q must be like https://chat.example.org, without a path", raw)
+	}
+	u.Path = ""
+	return u, nil
+}
+
+// Serve runs the server until ctx ends. Then it says goodbye to the sockets, answers the requests that are under way,
+// stores what was sent, and returns nil when all of it is done. Any other end is an error.
+func (s *Server) Serve(ctx context.Context) error {
+	parts := newParts(ctx)
+	defer parts.stop()
+	parts.run("writer", s.writer.Run)
+	parts.run("hub", s.hub.run)
+	if s.cfg.ReadyListener != nil {
+		parts.run("readiness", s.serveReady)
+	}
+	if err := s.awaitReady(ctx, parts.failed); err != nil {
+		return errors.Join(ignoreEnd(ctx, err), parts.stop())
+	}
+	public := make(chan error, 1)
+	go func() { public <- s.app.Listener(s.listener) }()
+	s.ready.set("")
+	s.log.Info("chat is ready", "address", s.cfg.Listener.Addr().String())
+
+	var err error
+	select {
+	case <-ctx.Done():
+		s.log.Info("chat drains")
+		s.ready.set("draining")
+		s.drain(public)
+	case err = <-public:
+		err = fmt.Errorf("public listener ended: %w", errors.Join(err, net.ErrClosed))
+	case err = <-parts.failed:
+	}
+	return errors.Join(err, parts.stop())
+}
+
+// drain ends what clients see, in the order in which they can do without it: no new connections, goodbye to the
+// sockets, the rest of the requests.
+func (s *Server) drain(public <-chan error) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.timing.drain)
+	defer cancel()
+	_ = s.listener.Close()
+	<-public
+	s.hub.goodbye(ctx)
+	if err := s.app.ShutdownWithContext(ctx); err != nil {
+		s.log.Warn("requests were cut off by the end of the server", "error", err)
+	}
+}
+
+// ignoreEnd returns nil when err is only that ctx has ended.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

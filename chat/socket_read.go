@@ -1,0 +1,216 @@
+package chat
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net"
+	"time"
+
+	fastws "github.com/fasthttp/websocket"
+	"github.com/google/uuid"
+
+	"snug/store"
+)
+
+// typingEvery is how often a user is told to be typing in a channel at most.
+const typingEvery = 2 * time.Second
+
+// read takes the client's frames until the connection ends.
+func (c *conn) read() {
+	c.ws.SetReadLimit(frameLimit)
+	c.ws.SetPingHandler(func(data string) error {
+		c.out.put(item{frame: append([]byte{0x80 | fastws.PongMessage, byte(len(data))}, data...)})
+		return nil
+	})
+	c.ws.SetPongHandler(func(string) error { return c.listenOn() })
+	c.ws.SetCloseHandler(func(int, string) error { return nil }) // the writer answers
+	_ = c.ws.SetReadDeadline(time.Now().Add(c.server.timing.hello))
+	var frame bytes.Buffer
+	for {
+		kind, reader, err := c.ws.NextReader()
+		if err != nil {
+			c.lost(err)
+			return
+		}
+		frame.Reset()
+		if _, err := frame.ReadFrom(reader); err != nil {
+			c.lost(err)
+			return
+		}
+		if kind != fastws.TextMessage {
+			c.fault(invalidField("frame", "must be text, in JSON"))
+			continue
+		}
+		c.take(frame.Bytes())
+		if err := c.listenOn(); err != nil {
+			c.lost(err)
+			return
+		}
+	}
+}
+
+// listenOn gives the client until the end of another silence to say something.
+func (c *conn) listenOn() error {
+	if !c.greeted {
+		return nil // the hello has a deadline of its own
+	}
+	return c.ws.SetReadDeadline(time.Now().Add(c.server.timing.silence))
+}
+
+// lost notes why there is nothing more to read. The writer is not to try for long to write to a peer that is not there.
+func (c *conn) lost(err error) {
+	var network net.Error
+	switch {
+	case errors.As(err, &network) && network.Timeout():
+		c.out.close(ending{code: closePolicy, reason: "nothing was heard for too long"})
+	case !fastws.IsCloseError(err, closeNormal, closeGoingAway, closeNoCode, closeRestart):
+		_ = c.net.Close()
+	}
+}
+
+// take does what a frame says.
+func (c *conn) take(raw []byte) {
+	var f clientFrame
+	if err := json.Unmarshal(raw, &f); err != nil {
+		p := invalidField("frame", "must be JSON of the documented form")
+		c.refuse(f.ClientID, p)
+		c.countFault()
+		return
+	}
+	if !c.greeted && f.Type != "hello" {
+		c.refuse(f.ClientID, newProblem(store.Invalid, "Say hello first."))
+		c.out.close(ending{code: closePolicy, reason: "say hello first"})
+		return
+	}
+	switch f.Type {
+	case "hello":
+		c.takeHello(f)
+	case "send":
+		c.takeSend(f)
+	case "typing":
+		c.takeTyping(f)
+	case "read":
+		c.takeRead(f)
+	case "ping":
+		c.out.put(item{frame: encodeFrame(plainFrame{Type: "pong"})})
+	default:
+		c.fault(invalidField("type", "is not one that this server knows"))
+	}
+}
+
+// fault answers a mistake of the client's, and closes the connection of one that makes too many.
+func (c *conn) fault(p *Problem) {
+	c.refuse("", p)
+	c.countFault()
+}
+
+func (c *conn) countFault() {
+	if c.faults.more(time.Now()) {
+		c.out.close(ending{code: closeTooMuch, reason: "too many mistakes"})
+	}
+}
+
+// refuse tells the client what is wrong, with which of its messages if it is about one.
+func (c *conn) refuse(clientID string, err error) {
+	p := c.server.problem(err)
+	c.out.put(item{frame: encodeFrame(errorFrame{
+		Type: "error", Code: p.Detail.Code, Message: p.Detail.Message, Fields: p.Detail.Fields,
+		ClientID: clientID, RetryAfter: p.retrySeconds(),
+	})})
+}
+
+// takeHello begins the delivery.
+func (c *conn) takeHello(f clientFrame) {
+	if c.greeted {
+		c.fault(newProblem(store.Invalid, "You said hello already."))
+		return
+	}
+	resume := make(map[uuid.UUID]int64, len(f.Resume))
+	for channel, seq := range f.Resume {
+		id, err := uuid.Parse(channel)
+		if err != nil || seq < 0 {
+			c.fault(invalidField("resume", "must have ids of channels and the last seq of each"))
+			return
+		}
+		resume[id] = seq
+	}
+	channels, err := c.server.store.Channels(c.ctx, c.who.User.ID)
+	if err != nil {
+		c.refuse("", err)
+		c.out.close(ending{code: closeTryAgain, reason: "try again"})
+		return
+	}
+	c.greeted = true
+	c.server.hub.welcome(c, welcomeFrame{
+		Type: "welcome", User: c.who.User, Channels: channels, Session: c.who.Session,
+	}, resume)
+}
+
+// channelID reads the frame's channel; a fault is answered.
+func (c *conn) channelID(f clientFrame) (uuid.UUID, bool) {
+	id, err := uuid.Parse(f.ChannelID)
+	if err != nil {
+		c.refuse(f.ClientID, invalidField("channel_id", "must be the id of a channel"))
+		c.countFault()
+	}
+	return id, err == nil
+}
+
+var ackHead, ackMiddle, ackTail = []byte(`{"type":"ack","client_id":"`), []byte(`","message":`), []byte(`}`)
+
+func (c *conn) takeSend(f clientFrame) {
+	channel, ok := c.channelID(f)
+	if !ok {
+		return
+	}
+	clientID, err := uuid.Parse(f.ClientID)
+	if err != nil {
+		c.refuse(f.ClientID, invalidField("client_id", "must be a UUID of the client's choice"))
+		c.countFault()
+		return
+	}
+	c.enqueue(func() {
+		stored, err := c.server.send(c.ctx, c.who.User.ID, channel, messageInput{
+			ClientID: clientID, Body: f.Body, ParentID: f.ParentID, FileIDs: f.FileIDs,
+		})
+		if err != nil {
+			c.refuse(f.ClientID, err)
+			return
+		}
+		message := c.server.hub.recent.encode(stored.Message)
+		c.out.put(item{frame: appendFrame(nil, ackHead, []byte(clientID.String()), ackMiddle, message, ackTail)})
+	})
+}
+
+func (c *conn) takeTyping(f clientFrame) {
+	channel, ok := c.channelID(f)
+	if !ok {
+		return
+	}
+	now := time.Now()
+	if now.Sub(c.typed[channel]) < typingEvery {
+		return
+	}
+	if len(c.typed) > 1000 {
+		clear(c.typed) // ids that are of no channel
+	}
+	c.typed[channel] = now
+	c.server.hub.typing(c, channel)
+}
+
+func (c *conn) takeRead(f clientFrame) {
+	channel, ok := c.channelID(f)
+	if !ok {
+		return
+	}
+	if f.Seq < 0 {
+		c.fault(invalidField("seq", "must not be negative"))
+		return
+	}
+	c.enqueue(func() {
+		if _, err := c.server.markReadBy(c.ctx, c.who.User.ID, channel, f.Seq); err != nil {
+			c.refuse("", err)
+		}
+	})
+}

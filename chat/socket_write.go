@@ -1,0 +1,144 @@
+package chat
+
+import (
+	"time"
+
+	fastws "github.com/fasthttp/websocket"
+)
+
+// writeSize is how many bytes are gathered into one write.
+const writeSize = 16 << 10
+
+// closeWait is how long the client may take to answer a close.
+const closeWait = 2 * time.Second
+
+// socketWriter is the state of a socket's writer.
+type socketWriter struct {
+	*conn
+	delivery *delivery
+	buf      []byte // whole frames that are to be written
+	err      error  // of the first write that failed
+	fetching bool
+	resuming bool // the client is not told yet that it has what it missed
+}
+
+// write writes what is due until the connection is to be closed, and closes it.
+func (c *conn) write() {
+	w := &socketWriter{conn: c, delivery: newDelivery(), buf: make([]byte, 0, writeSize)}
+	ping := time.NewTicker(c.server.timing.ping)
+	defer ping.Stop()
+	expiry := time.NewTimer(time.Until(c.who.Session.ExpiresAt))
+	defer expiry.Stop()
+	for w.err == nil {
+		select {
+		case <-c.out.wake:
+			items, end := c.out.take()
+			w.writeItems(items)
+			if end != nil {
+				w.finish(*end)
+				return
+			}
+		case p := <-c.pages:
+			w.fetching = false
+			w.takePage(p)
+		case <-ping.C:
+			w.append([]byte{0x80 | fastws.PingMessage, 0})
+		case <-expiry.C:
+			c.out.close(ending{code: closeUnauthenticated, reason: "login has expired"})
+		}
+		w.proceed()
+		w.flush()
+	}
+	_ = c.net.Close() // the reader ends by it
+}
+
+// finish ends the connection: the last frame, the close, and a moment for the client's answer.
+func (w *socketWriter) finish(end ending) {
+	w.append(end.last)
+	w.flush()
+	deadline := time.Now().Add(w.server.timing.write)
+	if w.err == nil {
+		w.err = w.ws.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(end.code, end.reason), deadline)
+	}
+	if w.err == nil {
+		select {
+		case <-w.readEnded:
+		case <-time.After(closeWait):
+		}
+	}
+	_ = w.net.Close()
+}
+
+func (w *socketWriter) writeItems(items []item) {
+	for _, it := range items {
+		switch {
+		case it.run != nil:
+			w.delivery.offer(it.run, w.append)
+		case it.begin != nil:
+			w.resuming = true
+			for _, b := range it.begin {
+				w.delivery.join(b.channel, b.cursor, b.last)
+			}
+		default:
+			w.append(it.frame)
+		}
+	}
+}
+
+func (w *socketWriter) takePage(p page) {
+	for _, r := range p.runs {
+		w.delivery.offer(r.run, w.append)
+	}
+	w.delivery.skip(p.channel, p.to, w.append)
+}
+
+// proceed sees to what is missing: fetches it, or tells that it is too much.
+func (w *socketWriter) proceed() {
+	for !w.fetching {
+		missing, any := w.delivery.missing()
+		switch {
+		case !any:
+			if w.resuming {
+				w.resuming = false
+				w.append(encodeFrame(plainFrame{Type: "resumed"}))
+			}
+			return
+		case missing.to-missing.from >= replayLimit:
+			w.append(encodeFrame(gapFrame{Type: "gap", ChannelID: missing.channel, From: missing.from, To: missing.to}))
+			w.delivery.skip(missing.channel, missing.to, w.append)
+		default:
+			w.fetching = true
+			w.reads.Go(func() { w.pages <- w.server.hub.catchup.fetch(w.ctx, missing, w.server.log) })
+		}
+	}
+}
+
+// append adds whole frames to what is to be written.
+func (w *socketWriter) append(frames []byte) {
+	if len(w.buf)+len(frames) > writeSize {
+		w.flush()
+	}
+	if len(frames) > writeSize {
+		w.writeOut(frames)
+		return
+	}
+	w.buf = append(w.buf, frames...)
+}
+
+func (w *socketWriter) flush() {
+	if len(w.buf) > 0 {
+		w.writeOut(w.buf)
+		w.buf = w.buf[:0]
+	}
+}
+
+// writeOut writes whole frames in one call, so that the close frames which the library writes on its own, when a client
+// breaks the protocol, cannot come between the halves of another.
+func (w *socketWriter) writeOut(frames []byte) {
+	if w.err != nil {
+		return
+	}
+	if w.err = w.net.SetWriteDeadline(time.Now().Add(w.server.timing.write)); w.err == nil {
+		_, w.err = w.net.Write(frames)
+	}
+}

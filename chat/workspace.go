@@ -1,0 +1,59 @@
+package chat
+
+import (
+	"context"
+
+	"snug/store"
+)
+
+type setupStateOutput struct {
+	Body struct {
+		Needed bool `json:"needed" doc:"Nobody has set this instance up yet"`
+	}
+}
+
+func (s *Server) getSetup(ctx context.Context, _ *struct{}) (*setupStateOutput, error) {
+	needed, err := s.store.SetupNeeded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &setupStateOutput{}
+	out.Body.Needed = needed
+	return out, nil
+}
+
+type setupInput struct {
+	Body struct {
+		Workspace string `json:"workspace" doc:"What the team is called"`
+		Account
+	}
+}
+
+func (s *Server) setup(ctx context.Context, in *setupInput) (*loginOutput, error) {
+	needed, err := s.store.SetupNeeded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !needed {
+		return nil, newProblem(store.Conflict, "This instance is set up already. Log in instead.")
+	}
+	workspace, err := oneLine("workspace", in.Body.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	account, err := in.Body.check()
+	if err != nil {
+		return nil, err
+	}
+	hash, err := s.passwords.hash(ctx, account.Password)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := s.store.Setup(ctx, store.SetupParams{
+		Workspace: workspace, Username: account.Username, DisplayName: account.DisplayName, PasswordHash: hash,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.beginSession(ctx, owner)
+}
