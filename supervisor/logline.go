@@ -71,6 +71,14 @@ var postgresLevels = map[string]slog.Level{
 	"ERROR":   slog.LevelError, "FATAL": slog.LevelError, "PANIC": slog.LevelError,
 }
 
+// postgresRoutine are messages that PostgreSQL calls fatal, since a session ends, and that belong to every start and stop.
+var postgresRoutine = []string{
+	"the database system is starting up",
+	"the database system is shutting down",
+	"the database system is not yet accepting connections",
+	"terminating connection due to administrator command",
+}
+
 func parsePostgresLine(text string) (Line, bool) {
 	parts := postgresLine.FindStringSubmatch(text)
 	if parts == nil {
@@ -80,9 +88,13 @@ func parsePostgresLine(text string) (Line, bool) {
 	if err != nil {
 		return Line{}, false
 	}
+	level := postgresLevels[parts[3]] // the rest, such as LOG and NOTICE, is info, the zero level
+	if slices.Contains(postgresRoutine, parts[4]) {
+		level = slog.LevelDebug
+	}
 	return Line{
 		Time:    at,
-		Level:   postgresLevels[parts[3]], // the rest, such as LOG and NOTICE, is info, the zero level
+		Level:   level,
 		Message: parts[4],
 		Attrs:   []slog.Attr{slog.String("pid", parts[2])},
 	}, true

@@ -23,6 +23,8 @@ func TestParseLine(t *testing.T) {
 			Line{at, slog.LevelInfo, "database system is ready", []slog.Attr{slog.String("pid", "42")}}},
 		{"2026-11-23 10:00:00.123 UTC [42] FATAL:  out of disk",
 			Line{at, slog.LevelError, "out of disk", []slog.Attr{slog.String("pid", "42")}}},
+		{"2026-11-23 10:00:00.123 UTC [42] FATAL:  the database system is starting up",
+			Line{at, slog.LevelDebug, "the database system is starting up", []slog.Attr{slog.String("pid", "42")}}},
 	} {
 		if diff := cmp.Diff(test.want, ParseLine(test.text), cmp.Comparer(func(a, b slog.Attr) bool { return a.Equal(b) })); diff != "" {
 			t.Errorf("%s:\n%s", test.text, diff)

@@ -230,7 +230,7 @@ func (s *Supervisor) logTransition(u *unit, from State, spent time.Duration) {
 	if u.run != nil && u.run.pid != 0 {
 		attrs = append(attrs, "pid", u.run.pid)
 	}
-	if u.reason != "" {
+	if u.reason != "" && u.state != StateStarting { // which starts for a reason that was just logged
 		attrs = append(attrs, "reason", u.reason)
 	}
 	switch u.state {

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"snug/chat"
+	"snug/migrations"
+	"snug/store"
+	"snug/store/cache"
+	"snug/store/postgres"
+)
+
+// publicPortFD is where chat inherits the public port from the supervisor.
+const publicPortFD = 3
+
+// newChildCommand holds the services that are this binary itself. The supervisor starts them, people do not.
+func newChildCommand() *cobra.Command {
+	parent := &cobra.Command{Use: "child", Hidden: true, Args: noArguments, Short: "Services of the appliance, started by the supervisor"}
+	services := []struct {
+		name, short string
+		run         func(context.Context, Settings, *slog.Logger) error
+	}{
+		{"postgres-init", "Find or fetch PostgreSQL, and initialise its cluster", runPostgresInit},
+		{"cache", "Run the cache", runCache},
+		{"migrate", "Bring the database's schema up to date", runMigrate},
+		{"chat", "Run the chat server", runChat},
+	}
+	for _, service := range services {
+		parent.AddCommand(&cobra.Command{
+			Use:   service.name,
+			Short: service.short,
+			Args:  noArguments,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				settings, _, err := commandSettings(cmd)
+				if err != nil {
+					return err
+				}
+				log := newChildLogger(settings)
+				if err := service.run(cmd.Context(), settings, log); err != nil {
+					log.Error(err.Error())
+					os.Exit(exitFailed) // told in the log, which the supervisor reads
+				}
+				return nil
+			},
+		})
+	}
+	return parent
+}
+
+func runPostgresInit(ctx context.Context, settings Settings, log *slog.Logger) error {
+	return postgres.Provision(ctx, postgresConfig(settings, string(settings.Data), string(settings.Run), log))
+}
+
+func runCache(ctx context.Context, settings Settings, log *slog.Logger) error {
+	return cache.Serve(ctx, cache.ServerConfig{Socket: filepath.Join(string(settings.Run), "cache.sock"), Logger: log})
+}
+
+func runMigrate(ctx context.Context, settings Settings, log *slog.Logger) error {
+	url, err := openDatabaseURL(settings, log)
+	if err != nil {
+		return err
+	}
+	return migrations.Up(ctx, url, log)
+}
+
+func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
+	url, err := openDatabaseURL(settings, log)
+	if err != nil {
+		return err
+	}
+	database, err := store.Open(ctx, store.Config{URL: url, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	quick, err := cache.Open(cacheURL(settings, string(settings.Run)))
+	if err != nil {
+		return err
+	}
+	defer quick.Close()
+	public, err := net.FileListener(os.NewFile(publicPortFD, "public port"))
+	if err != nil {
+		return fmt.Errorf("take over the public port: %w", err)
+	}
+	ready, err := listenPrivately(filepath.Join(string(settings.Run), "chat.sock"))
+	if err != nil {
+		return err
+	}
+	server, err := chat.New(chat.Config{
+		Store:         database,
+		Cache:         quick,
+		Listener:      public,
+		ReadyListener: ready,
+		ControlSocket: filepath.Join(string(settings.Run), "control.sock"),
+		PublicURL:     string(settings.PublicURL),
+		Version:       version,
+		Logger:        log,
+	})
+	if err != nil {
+		return err
+	}
+	return server.Serve(ctx)
+}
+
+// listenPrivately opens a unix socket for us alone, in place of one that a killed process left behind.
+func listenPrivately(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return listener, os.Chmod(path, 0o600)
+}
+
+func postgresConfig(settings Settings, data, run string, log *slog.Logger) postgres.Config {
+	return postgres.Config{
+		Dir:        filepath.Join(data, "postgres"),
+		BinDir:     string(settings.PostgresBin),
+		FetchedDir: filepath.Join(data, "postgresql"),
+		SocketDir:  run,
+		SecretsDir: filepath.Join(data, "secrets"),
+		Logger:     log,
+	}
+}
+
+// openDatabaseURL is the database that was named, or else our own.
+func openDatabaseURL(settings Settings, log *slog.Logger) (string, error) {
+	if settings.DatabaseURL != "" {
+		return string(settings.DatabaseURL), nil
+	}
+	return postgres.URL(postgresConfig(settings, string(settings.Data), string(settings.Run), log))
+}
+
+func cacheURL(settings Settings, run string) string {
+	if settings.RedisURL != "" {
+		return string(settings.RedisURL)
+	}
+	return "unix://" + filepath.Join(run, "cache.sock")
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"snug/supervisor"
+)
+
+func newHealthcheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "healthcheck",
+		Short:   "Exit 0 if the appliance is healthy or degraded, else 1",
+		Example: "  snug healthcheck && echo fine\n  HEALTHCHECK CMD [\"snug\", \"healthcheck\"]",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, _, err := commandSettings(cmd)
+			if err != nil {
+				return err
+			}
+			health, err := askHealth(settings)
+			if err != nil {
+				return err
+			}
+			return judge(cmd, health)
+		},
+	}
+}
+
+func judge(cmd *cobra.Command, health supervisor.Health) error {
+	if health.Status == supervisor.ConditionHealthy {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), health.Status)
+		return err
+	}
+	text := string(health.Status)
+	for _, service := range health.Services {
+		if !service.Good() {
+			text += fmt.Sprintf("; %s is %s", service.Name, service.State)
+			if service.Check.Error != "" {
+				text += " (" + service.Check.Error + ")"
+			}
+		}
+	}
+	if health.Status != supervisor.ConditionDegraded {
+		return errors.New(text)
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
+	return err
+}

@@ -1,0 +1,81 @@
+// Snug is team chat in one container. This is its one binary: the appliance, its children and its commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is a wrong command line or setting; it exits with code 2.
+type usageError struct{ error }
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C has its usual effect: it ends us at once, and with us our children
+	defer stop()
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(os.Stderr, "snug: %v\n", err)
+	if errors.As(err, new(usageError)) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "snug",
+		Short: "Team chat in one container",
+		Long: "Snug is team chat in one container: PostgreSQL, a cache and the chat server under one supervisor.\n" +
+			"Without a command it runs the appliance, as `snug serve` does.",
+		Example:                    "  snug                          # run it, with data in ./data, at http://localhost:8080\n  snug --listen :80 --data /srv/snug\n  snug status                   # how its services are",
+		Args:                       noArguments,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	serve := newServeCommand()
+	root.RunE = serve.RunE
+	addServeFlags(root)
+	root.PersistentFlags().String("data", "", "folder of all data (`SNUG_DATA`, default ./data)")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
+	root.AddCommand(serve, newStatusCommand(), newHealthcheckCommand(), newVersionCommand(), newChildCommand())
+	return root
+}
+
+// noArguments refuses arguments; of the root command they are mistyped commands.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasParent() {
+		return usageError{fmt.Errorf("%s takes no argument, got %q", cmd.CommandPath(), args[0])}
+	}
+	hint := ""
+	if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+		hint = fmt.Sprintf("; did you mean %s?", names[0])
+	}
+	return usageError{fmt.Errorf("unknown command %q%s; see snug --help", args[0], hint)}
+}

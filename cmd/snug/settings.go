@@ -1,0 +1,277 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/spf13/cobra"
+)
+
+// Settings are all that can be set, by environment. Every variable NAME can also be given as NAME_FILE or
+// FILE__NAME, the path of a file that holds the value. The tags are the reference: `snug serve --help` and
+// .env.example are made from them.
+type Settings struct {
+	Listen      listenAddress `env:"SNUG_LISTEN" envDefault:":8080" help:"address of the public port; :0 picks a free one"`
+	Data        folder        `env:"SNUG_DATA" envDefault:"./data" help:"folder of all data"`
+	Run         folder        `env:"SNUG_RUN" help:"folder of the sockets; default /run/snug, else under the data"`
+	PublicURL   publicURL     `env:"SNUG_PUBLIC_URL" help:"where people reach it, such as https://chat.example.org"`
+	DatabaseURL databaseURL   `env:"SNUG_DATABASE_URL" help:"use this PostgreSQL instead of the own one"`
+	RedisURL    redisURL      `env:"SNUG_REDIS_URL" help:"use this Redis or Valkey instead of the own cache"`
+	PostgresBin folder        `env:"SNUG_POSTGRES_BIN" help:"folder of PostgreSQL's programs; default: found, or fetched"`
+	LogFormat   logFormat     `env:"SNUG_LOG_FORMAT" envDefault:"auto" help:"auto (text, coloured on a terminal), text or json"`
+	LogLevel    slog.Level    `env:"SNUG_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	PUID        *userID       `env:"PUID" help:"user to run as when started as root; default: who owns the data"`
+	PGID        *userID       `env:"PGID" help:"group to run as when started as root"`
+}
+
+// loadSettings reads the environment. A wrong value is a usage error that names the setting; an unknown SNUG_*
+// variable is warned of, in the second value.
+func loadSettings(environ []string) (Settings, []string, error) {
+	variables, err := readSettingFiles(env.ToMap(environ))
+	if err != nil {
+		return Settings{}, nil, usageError{err}
+	}
+	for name, value := range variables {
+		if value == "" {
+			delete(variables, name) // set to nothing, as compose files do, means not set
+		}
+	}
+	settings, err := env.ParseAsWithOptions[Settings](env.Options{Environment: variables})
+	if err != nil {
+		return Settings{}, nil, usageError{explainSettings(err, variables)}
+	}
+	return settings, unknownSettings(variables), nil
+}
+
+// commandSettings are the settings of a command: the environment, and its flags over it.
+func commandSettings(cmd *cobra.Command) (Settings, []string, error) {
+	environ := os.Environ()
+	for flag, name := range map[string]string{"data": "SNUG_DATA", "listen": "SNUG_LISTEN"} {
+		if f := cmd.Flags().Lookup(flag); f != nil && f.Changed {
+			environ = append(environ, name+"="+f.Value.String())
+		}
+	}
+	return loadSettings(environ)
+}
+
+// describeSettings is the reference of all settings, a line each.
+func describeSettings() string {
+	var text strings.Builder
+	for _, field := range settingFields() {
+		fmt.Fprintf(&text, "  %-18s %s", field.Tag.Get("env"), field.Tag.Get("help"))
+		if value := field.Tag.Get("envDefault"); value != "" {
+			fmt.Fprintf(&text, " (default %s)", value)
+		}
+		text.WriteString("\n")
+	}
+	return text.String()
+}
+
+// settingFields are the fields of Settings by the name of their variable, in order.
+func settingFields() []reflect.StructField {
+	return reflect.VisibleFields(reflect.TypeFor[Settings]())
+}
+
+func settingNames() []string {
+	var names []string
+	for _, field := range settingFields() {
+		names = append(names, field.Tag.Get("env"))
+	}
+	return names
+}
+
+func readSettingFiles(variables map[string]string) (map[string]string, error) {
+	for _, name := range settingNames() {
+		for _, variant := range []string{name + "_FILE", "FILE__" + name} {
+			path := variables[variant]
+			if path == "" {
+				continue
+			}
+			if variables[name] != "" {
+				return nil, fmt.Errorf("both %s and %s are set; keep one", name, variant)
+			}
+			value, err := os.ReadFile(path)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", variant, err)
+			}
+			variables[name] = strings.TrimSuffix(strings.TrimSuffix(string(value), "\n"), "\r")
+		}
+	}
+	return variables, nil
+}
+
+// explainSettings turns the parser's errors, which name fields, into ones that name variables and their values.
+func explainSettings(err error, variables map[string]string) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return err
+	}
+	var explained []string
+	for _, one := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(one, &parse) {
+			explained = append(explained, one.Error())
+			continue
+		}
+		for _, field := range settingFields() {
+			if field.Name == parse.Name {
+				name := field.Tag.Get("env")
+				explained = append(explained, fmt.Sprintf("%s=%q: allowed is %s",
+					name, hideSecret(name, variables[name]), field.Tag.Get("help")))
+				if errors.As(parse.Err, new(settingError)) {
+					explained[len(explained)-1] = fmt.Sprintf("%s=%q: %v", name, hideSecret(name, variables[name]), parse.Err)
+				}
+			}
+		}
+	}
+	return errors.New(strings.Join(explained, "; "))
+}
+
+// hideSecret keeps passwords in URLs out of messages.
+func hideSecret(name, value string) string {
+	if strings.HasSuffix(name, "_URL") {
+		if u, err := url.Parse(value); err == nil {
+			return u.Redacted()
+		}
+		return "(hidden)"
+	}
+	return value
+}
+
+// settingError is what is wrong with a value, in words for people.
+type settingError struct{ text string }
+
+func (e settingError) Error() string { return e.text }
+
+// inheritedSettings are variables with our prefix that are not the user's to set.
+var inheritedSettings = []string{"SNUG_LISTEN_FD"}
+
+func unknownSettings(variables map[string]string) []string {
+	known := settingNames()
+	var warnings []string
+	for name := range variables {
+		base := strings.TrimSuffix(strings.TrimPrefix(name, "FILE__"), "_FILE")
+		if !strings.HasPrefix(base, "SNUG_") || slices.Contains(known, base) || slices.Contains(inheritedSettings, name) {
+			continue
+		}
+		nearest := slices.MinFunc(known, func(a, b string) int { return editDistance(base, a) - editDistance(base, b) })
+		warnings = append(warnings, fmt.Sprintf("%s is no setting of Snug; did you mean %s?", name, nearest))
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+// editDistance is Levenshtein's: how many letters must be put in, taken out or replaced.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+type listenAddress string
+
+func (l *listenAddress) UnmarshalText(text []byte) error {
+	_, port, err := net.SplitHostPort(string(text))
+	if err != nil {
+		return settingError{"must be an address like :8080 or 127.0.0.1:8080"}
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return settingError{"the port must be a number from 0 to 65535"}
+	}
+	*l = listenAddress(text)
+	return nil
+}
+
+// folder is an absolute path; a relative one is taken from the working directory.
+type folder string
+
+func (f *folder) UnmarshalText(text []byte) error {
+	path, err := filepath.Abs(string(text))
+	if err != nil {
+		return settingError{err.Error()}
+	}
+	if path == "/" {
+		return settingError{"must be a folder of its own, such as /srv/snug"}
+	}
+	*f = folder(path)
+	return nil
+}
+
+type publicURL string
+
+func (p *publicURL) UnmarshalText(text []byte) error {
+	u, err := checkURL(text, "http", "https")
+	if err != nil {
+		return err
+	}
+	*p = publicURL(strings.TrimSuffix(u, "/"))
+	return nil
+}
+
+type databaseURL string
+
+func (d *databaseURL) UnmarshalText(text []byte) error {
+	u, err := checkURL(text, "postgres", "postgresql")
+	*d = databaseURL(u)
+	return err
+}
+
+type redisURL string
+
+func (r *redisURL) UnmarshalText(text []byte) error {
+	u, err := checkURL(text, "redis", "rediss", "unix")
+	*r = redisURL(u)
+	return err
+}
+
+func checkURL(text []byte, schemes ...string) (string, error) {
+	u, err := url.Parse(string(text))
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" && u.Path == "" {
+		return "", settingError{"must be a URL that begins with " + strings.Join(schemes, ":// or ") + "://"}
+	}
+	return string(text), nil
+}
+
+type logFormat string
+
+func (f *logFormat) UnmarshalText(text []byte) error {
+	if !slices.Contains([]string{"auto", "text", "json"}, string(text)) {
+		return settingError{"must be auto, text or json"}
+	}
+	*f = logFormat(text)
+	return nil
+}
+
+type userID uint32
+
+func (u *userID) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 10, 31)
+	if err != nil || n == 0 {
+		return settingError{"must be the number of a user or group other than root's"}
+	}
+	*u = userID(n)
+	return nil
+}
