@@ -1,0 +1,32 @@
+# Snug: `make run` and `make test` do all their set-up themselves. `make help` lists the rest.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO      ?= go
+IMAGE   ?= snug:latest
+
+.PHONY: setup run build test lint bench image help
+
+# Programs that are needed and missing are installed where that can be done: as root on Debian.
+setup:
+	@.ci/setup golang-go postgresql
+
+run: build ## Build and run the appliance in the foreground: data in ./data, at http://localhost:8080
+	@bin/snug serve
+
+build: setup ## Build bin/snug, one static file
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/snug ./cmd/snug
+
+test: setup ## Run every test that this machine can run, real PostgreSQL included; say what was skipped and why
+	@.ci/test
+
+lint: ## gofmt, go vet, staticcheck, and shellcheck for the scripts
+	@.ci/lint
+
+bench: ## Measure: messages per second, restarts, deliveries
+	@$(GO) test -run '^$$' -bench . -benchtime 3s ./store/... ./chat/... ./supervisor/...
+
+image: ## Build the container image snug:latest
+	@docker build --network host --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+help: ## List these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
