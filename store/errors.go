@@ -87,14 +87,20 @@ func notFound(what string) error {
 // refused what was asked.
 func unavailable(err error) bool {
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
-		return unavailableState(refused.Code)
+	if errors.As(err, &refused) && unavailableState(refused.Code) {
+		return true
 	}
 	return connectionLost(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
+// errConnectionLost marks errors that do not look like it, but after which the connection was found closed.
+var errConnectionLost = errors.New("connection lost")
+
 // connectionLost reports whether err says that the connection cannot be used any more, or could not be made.
 func connectionLost(err error) bool {
+	if errors.Is(err, errConnectionLost) {
+		return true
+	}
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		return strings.HasPrefix(refused.Code, "57P") || strings.HasPrefix(refused.Code, "08")

@@ -125,3 +125,19 @@ func startWriter(t testing.TB, cfg WriterConfig) *Writer {
 	})
 	return w
 }
+
+// eventually waits until check returns nil.
+func eventually(t testing.TB, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still after 15 s: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

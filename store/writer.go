@@ -221,7 +221,7 @@ func (w *Writer) write(batch []*pending) {
 		switch {
 		case err == nil:
 			return
-		case unavailable(err), w.store.stale(err):
+		case w.store.stale(err), unavailable(err):
 			if pause == 0 {
 				w.log.Warn("messages wait for the database", "messages", len(batch), "error", err)
 			}
@@ -246,7 +246,7 @@ func (w *Writer) resolve() {
 	if len(w.doubt) == 0 {
 		return
 	}
-	if err := w.try(nil); err != nil && !unavailable(err) && !w.store.stale(err) {
+	if err := w.try(nil); err != nil && !w.store.stale(err) && !unavailable(err) {
 		w.log.Error("cannot find out whether messages were stored", "messages", len(w.doubt), "error", err)
 		w.doubt = nil
 	}

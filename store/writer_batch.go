@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -85,6 +86,9 @@ func (w *Writer) try(batch []*pending) error {
 	defer cancel()
 	verdicts, found, err := w.exchange(ctx, batch)
 	if err != nil {
+		if w.conn != nil && w.conn.Conn().IsClosed() {
+			err = fmt.Errorf("%w: %w", errConnectionLost, err)
+		}
 		w.release()
 		return err
 	}
@@ -98,7 +102,7 @@ func (w *Writer) try(batch []*pending) error {
 		}
 	}
 	// Within a channel, what an earlier try has stored comes before what this one has.
-	slices.SortStableFunc(created, func(a, b Message) int { return int(a.Seq - b.Seq) })
+	slices.SortStableFunc(created, func(a, b Message) int { return cmp.Compare(a.Seq, b.Seq) })
 	if len(created) > 0 {
 		w.committed(created)
 	}
@@ -201,18 +205,18 @@ func (p *pending) judge(v verdict) answer {
 	}}
 }
 
-// deadline is when the last sender of the batch stops waiting; with none, after the time that a send may take.
+// deadline is when to give up a try: when no sender of the batch waits any more, and at the latest when half of the
+// time that a send has is over, so that those whose connection hangs get another try.
 func (w *Writer) deadline(batch []*pending) time.Time {
+	latest := time.Now().Add(w.timeout / 2)
 	if len(batch) == 0 {
-		return time.Now().Add(w.timeout)
+		return latest
 	}
-	var last time.Time
-	for _, p := range batch {
-		if d := p.deadline(); d.After(last) {
-			last = d
-		}
+	last := slices.MaxFunc(batch, func(a, b *pending) int { return a.deadline().Compare(b.deadline()) }).deadline()
+	if last.Before(latest) {
+		return last
 	}
-	return last
+	return latest
 }
 
 // release gives the connection back to the pool, which closes it if it is broken.
