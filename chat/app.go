@@ -67,6 +67,11 @@ func (s *Server) onlyKnownMethods(app *fiber.App) fasthttp.RequestHandler {
 
 // secure sets the headers that keep pages and answers to themselves.
 func secure(c *fiber.Ctx) error {
+	secureHeaders(c)
+	return c.Next()
+}
+
+func secureHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentSecurityPolicy, contentSecurityPolicy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
@@ -75,7 +80,6 @@ func secure(c *fiber.Ctx) error {
 	if isAPI(c.Path()) {
 		c.Set(fiber.HeaderCacheControl, "no-store")
 	}
-	return c.Next()
 }
 
 func isAPI(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }

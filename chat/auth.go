@@ -67,6 +67,7 @@ func (s *Server) guard(access access) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		next(huma.WithValue(ctx, identityKey{}, who))
+		correctStatus(c)
 	}
 }
 

@@ -139,8 +139,12 @@ func webProblem(err *fiber.Error) *Problem {
 // writeError is the one place where error responses are written outside of huma's operations, which use the same Problem.
 func (s *Server) writeError(c *fiber.Ctx, err error) error {
 	p := s.problem(err)
+	secureHeaders(c) // also where the request did not get as far as the routes
 	for name, values := range p.GetHeaders() {
 		c.Set(name, values[0])
+	}
+	if conn, ok := c.Context().Conn().(*politeConn); ok && (p.Detail.Code == store.TooLarge || p.Detail.Code == headersTooLarge) {
+		conn.unread.Store(true)
 	}
 	return c.Status(p.GetStatus()).JSON(p)
 }

@@ -289,15 +289,9 @@ func (h *hub) goodbye(ctx context.Context) {
 			conns = append(conns, c)
 		}
 	})
+	var wait sync.WaitGroup
 	for _, c := range conns {
-		go c.goodbye(ctx)
+		wait.Go(func() { c.goodbye(ctx) })
 	}
-	for _, c := range conns {
-		select {
-		case <-c.gone:
-		case <-ctx.Done():
-			_ = c.net.Close()
-			<-c.gone
-		}
-	}
+	wait.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,10 +38,9 @@ func (l *sharedListener) Accept() (net.Conn, error) {
 		}
 		conn, err := l.Listener.Accept()
 		if err == nil {
-			return conn, nil // also after Close: who was accepted is answered
+			return &politeConn{Conn: conn}, nil // also after Close: who was accepted is answered
 		}
 		if l.isClosed() {
-			l.setDeadline(time.Time{}) // the socket is as it was, for those who go on with it
 			return nil, io.EOF
 		}
 		l.log.Warn("accept failed, trying again", "error", err, "after", backoff)
@@ -60,6 +60,9 @@ func (l *sharedListener) Close() error {
 	return nil
 }
 
+// release leaves the socket as it was, to whoever goes on with it. It is to be called when Accept has returned for good.
+func (l *sharedListener) release() { l.setDeadline(time.Time{}) }
+
 func (l *sharedListener) isClosed() bool {
 	select {
 	case <-l.closed:
@@ -77,4 +80,23 @@ func (l *sharedListener) setDeadline(t time.Time) {
 			l.log.Warn("set deadline of listener", "error", err)
 		}
 	}
+}
+
+// politeConn is a connection whose peer may still be sending when it is closed with an answer. The kernel would cut such
+// a connection with a reset, which destroys the answer on its way (RFC 9112, section 9.6).
+type politeConn struct {
+	net.Conn
+	unread atomic.Bool // the peer was answered before all that it sends was read
+}
+
+// lingerTime is how long a peer may go on sending what nobody reads.
+const lingerTime = time.Second
+
+// Close closes the connection; where the peer may still be sending, after it has got the answer.
+func (c *politeConn) Close() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if c.unread.Load() && ok && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
+	return c.Conn.Close()
 }

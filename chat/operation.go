@@ -39,14 +39,25 @@ func newAPI(app *fiber.App, version string) huma.API {
 	})
 }
 
-// validationErrors gives huma's own errors the form of all others. The status goes with the code.
+// validationErrors gives huma's own errors the form of all others.
 func validationErrors(ctx huma.Context, _ string, v any) (any, error) {
 	if m, ok := v.(*huma.ErrorModel); ok {
 		p := validationProblem(m)
 		ctx.SetHeader(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		humafiber.Unwrap(ctx).Locals(validationStatus{}, p.GetStatus())
 		return p, nil
 	}
 	return v, nil
+}
+
+// validationStatus is the key in a request's locals of the status that goes with the code of a validation error. huma
+// sets the one it has in mind only after it has let the body be translated.
+type validationStatus struct{}
+
+func correctStatus(c *fiber.Ctx) {
+	if status, ok := c.Locals(validationStatus{}).(int); ok {
+		c.Status(status)
+	}
 }
 
 // operation registers a typed handler, with the login that the route's access class wants.

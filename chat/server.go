@@ -52,7 +52,9 @@ type Server struct {
 	health    *healthReporter
 	listener  *sharedListener
 	ready     readiness
-	frames    *sync.Pool // buffers of the WebSocket library
+
+	writeBuffers sync.Pool // *[]byte of writeSize, of the sockets' writers
+	closeBuffers sync.Pool // of the WebSocket library
 }
 
 // timing holds the durations that tests shorten.
@@ -93,7 +95,6 @@ func newServer(cfg Config, timing timing) (*Server, error) {
 		logins:    newLoginLimiter(cfg.Cache, cfg.Logger),
 		listener:  shareListener(cfg.Listener, cfg.Logger),
 		ready:     readiness{reason: "starting"},
-		frames:    new(sync.Pool),
 	}
 	var err error
 	if s.publicURL, err = parsePublicURL(cfg.PublicURL); err != nil {
@@ -144,13 +145,13 @@ func (s *Server) Serve(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		s.log.Info("chat drains")
-		s.ready.set("draining")
-		s.drain(public)
-	case err = <-public:
-		err = fmt.Errorf("public listener ended: %w", errors.Join(err, net.ErrClosed))
 	case err = <-parts.failed:
+	case err = <-public:
+		return errors.Join(fmt.Errorf("the public listener has ended: %w", errors.Join(err, net.ErrClosed)), parts.stop())
 	}
+	s.log.Info("chat drains")
+	s.ready.set("draining")
+	s.drain(public)
 	return errors.Join(err, parts.stop())
 }
 
@@ -161,6 +162,7 @@ func (s *Server) drain(public <-chan error) {
 	defer cancel()
 	_ = s.listener.Close()
 	<-public
+	s.listener.release()
 	s.hub.goodbye(ctx)
 	if err := s.app.ShutdownWithContext(ctx); err != nil {
 		s.log.Warn("requests were cut off by the end of the server", "error", err)

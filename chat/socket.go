@@ -28,7 +28,7 @@ const frameLimit = 64 << 10
 type conn struct {
 	server *Server
 	ws     *fastws.Conn
-	net    net.Conn // under ws
+	net    net.Conn // under ws; other than that, it belongs to this socket alone, and its Close does close
 	who    identity
 	out    *outbox
 	gone   chan struct{} // closed when the socket's handler is about to return
@@ -87,7 +87,8 @@ func (s *Server) openSocket(c *fiber.Ctx) error {
 
 func (s *Server) socketConfig() websocket.Config {
 	return websocket.Config{
-		ReadBufferSize: 4 << 10, WriteBufferSize: 1 << 10, WriteBufferPool: s.frames,
+		// fasthttp's buffer is under the one for reading, and the one for writing is used for nothing but closing.
+		ReadBufferSize: 1 << 10, WriteBufferSize: 256, WriteBufferPool: &s.closeBuffers,
 		RecoverHandler: func(*websocket.Conn) {
 			if r := recover(); r != nil {
 				s.log.Error("socket panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
@@ -112,7 +113,7 @@ func refuseSocket(ws *websocket.Conn) {
 // serveSocket serves one socket from the upgrade to its end.
 func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	c := &conn{
-		server: s, ws: ws, net: ws.NetConn(), who: who, out: newOutbox(), gone: make(chan struct{}),
+		server: s, ws: ws, net: underlying(ws), who: who, out: newOutbox(), gone: make(chan struct{}),
 		work: make(chan func(), workQueue), finished: make(chan struct{}),
 		pages: make(chan page, 1), readEnded: make(chan struct{}),
 		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{},
@@ -139,12 +140,22 @@ func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	c.read()
 }
 
+// underlying is the connection under ws. What fasthttp lends to a socket is a wrapper out of a pool, whose Close does
+// nothing and whose other methods may be another connection's once the socket's handler has returned.
+func underlying(ws *fastws.Conn) net.Conn {
+	if lent, ok := ws.NetConn().(interface{ UnsafeConn() net.Conn }); ok {
+		return lent.UnsafeConn()
+	}
+	return ws.NetConn()
+}
+
 func restartEnding() ending {
 	return ending{code: closeRestart, reason: "server restarts",
 		last: encodeFrame(goodbyeFrame{Type: "goodbye", Reason: "restart", RetryAfter: 1})}
 }
 
-// goodbye ends the socket once what the client has sent is done and answered.
+// goodbye ends the socket once what the client has sent is done and answered, and returns when it has ended. When ctx
+// ends before, it is cut off.
 func (c *conn) goodbye(ctx context.Context) {
 	c.workMu.Lock()
 	c.leaving = true
@@ -158,6 +169,13 @@ func (c *conn) goodbye(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	c.out.close(restartEnding())
+	select {
+	case <-c.gone:
+	case <-ctx.Done():
+		c.cancel()
+		_ = c.net.Close()
+		<-c.gone
+	}
 }
 
 // enqueue gives the worker something to do, and waits while it has too much.

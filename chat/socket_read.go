@@ -16,6 +16,9 @@ import (
 // typingEvery is how often a user is told to be typing in a channel at most.
 const typingEvery = 2 * time.Second
 
+// keptFrame is how large a buffer for the next frame is kept between frames.
+const keptFrame = 8 << 10
+
 // read takes the client's frames until the connection ends.
 func (c *conn) read() {
 	c.ws.SetReadLimit(frameLimit)
@@ -43,6 +46,9 @@ func (c *conn) read() {
 			continue
 		}
 		c.take(frame.Bytes())
+		if frame.Cap() > keptFrame {
+			frame = bytes.Buffer{}
+		}
 		if err := c.listenOn(); err != nil {
 			c.lost(err)
 			return

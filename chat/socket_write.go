@@ -16,15 +16,15 @@ const closeWait = 2 * time.Second
 type socketWriter struct {
 	*conn
 	delivery *delivery
-	buf      []byte // whole frames that are to be written
-	err      error  // of the first write that failed
+	buf      *[]byte // frames to be written; nil when there are none
+	err      error   // of the first write that failed
 	fetching bool
 	resuming bool // the client is not told yet that it has what it missed
 }
 
 // write writes what is due until the connection is to be closed, and closes it.
 func (c *conn) write() {
-	w := &socketWriter{conn: c, delivery: newDelivery(), buf: make([]byte, 0, writeSize)}
+	w := &socketWriter{conn: c, delivery: newDelivery()}
 	ping := time.NewTicker(c.server.timing.ping)
 	defer ping.Stop()
 	expiry := time.NewTimer(time.Until(c.who.Session.ExpiresAt))
@@ -113,32 +113,44 @@ func (w *socketWriter) proceed() {
 	}
 }
 
-// append adds whole frames to what is to be written.
+// append adds frames to what is to be written.
 func (w *socketWriter) append(frames []byte) {
-	if len(w.buf)+len(frames) > writeSize {
+	if w.buf != nil && len(*w.buf)+len(frames) > writeSize {
 		w.flush()
 	}
 	if len(frames) > writeSize {
 		w.writeOut(frames)
 		return
 	}
-	w.buf = append(w.buf, frames...)
-}
-
-func (w *socketWriter) flush() {
-	if len(w.buf) > 0 {
-		w.writeOut(w.buf)
-		w.buf = w.buf[:0]
+	if w.buf == nil {
+		if w.buf, _ = w.server.writeBuffers.Get().(*[]byte); w.buf == nil {
+			buf := make([]byte, 0, writeSize)
+			w.buf = &buf
+		}
 	}
+	*w.buf = append(*w.buf, frames...)
 }
 
-// writeOut writes whole frames in one call, so that the close frames which the library writes on its own, when a client
-// breaks the protocol, cannot come between the halves of another.
-func (w *socketWriter) writeOut(frames []byte) {
-	if w.err != nil {
+// flush writes what was gathered, and gives the buffer back: most sockets are idle.
+func (w *socketWriter) flush() {
+	if w.buf == nil {
 		return
 	}
-	if w.err = w.net.SetWriteDeadline(time.Now().Add(w.server.timing.write)); w.err == nil {
-		_, w.err = w.net.Write(frames)
+	w.writeOut(*w.buf)
+	*w.buf = (*w.buf)[:0]
+	w.server.writeBuffers.Put(w.buf)
+	w.buf = nil
+}
+
+// writeOut writes in pieces, each of which must be taken in time: a slow client is one that takes little, not one that
+// is sent much.
+func (w *socketWriter) writeOut(frames []byte) {
+	const piece = 4 * writeSize
+	for len(frames) > 0 && w.err == nil {
+		n := min(len(frames), piece)
+		if w.err = w.net.SetWriteDeadline(time.Now().Add(w.server.timing.write)); w.err == nil {
+			_, w.err = w.net.Write(frames[:n])
+		}
+		frames = frames[n:]
 	}
 }
