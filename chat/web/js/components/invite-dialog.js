@@ -116,7 +116,8 @@ export class InviteDialog extends HTMLElement {
     return el(
       "li",
       { class: invite === this.#newest ? "invite-new" : null },
-      el("div", { class: "invite-what" }, link, el("p", { class: "invite-terms" }, terms(invite))),
+      link,
+      el("p", { class: "invite-terms" }, terms(invite)),
       copy,
       el("button", { type: "button", class: "text-button", onclick: () => this.#revoke(invite) }, "Revoke"),
     );
@@ -151,7 +152,7 @@ function inviteOf({ role, max_uses: maxUses, expires_in: expiresIn }) {
 function terms({ role, uses, max_uses: maxUses, expires_at: expiresAt }) {
   const used = maxUses ? `${uses} of ${maxUses} used` : uses > 0 ? `${uses} joined` : "nobody joined yet";
   const ends = expiresAt ? `ends ${untilWords(new Date(expiresAt), new Date())}` : "does not end";
-  return `For a ${role} · ${used} · ${ends}`;
+  return `${role[0].toUpperCase()}${role.slice(1)} · ${used} · ${ends}`;
 }
 
 customElements.define("invite-dialog", InviteDialog);

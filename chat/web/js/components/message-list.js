@@ -59,9 +59,11 @@ export class MessageList extends HTMLElement {
     this.#channelId = channelId;
     this.#unreadAfter = channel.unread > 0 ? channel.read_seq : null;
     this.#placed = false;
+    this.#newBelow = 0;
     this.#lastShown = 0;
     this.#scroll.setAttribute("aria-label", `Messages in ${channelTitle(channel)}`);
     this.#rows.replaceChildren();
+    this.#renderPill();
     this.#timelineChanged();
   }
 
