@@ -75,22 +75,29 @@ func (c Config) removeForeignLocks() error {
 	return nil
 }
 
-// readLock reads the first two lines of a lock file: the postmaster's process id and its cluster (PostgreSQL docs,
-// "Database File Layout", postmaster.pid). A standalone backend writes its process id as a negative number.
+// readLock reads a lock file as parseLock does.
 func readLock(path string) (pid int, dir string, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return 0, "", fmt.Errorf("read PostgreSQL's lock file: %w", err)
 	}
-	lines := strings.Split(string(text), "\n")
+	pid, dir = parseLock(string(text))
+	return pid, dir, nil
+}
+
+// parseLock takes the first two lines of a lock file: the postmaster's process id and its cluster (PostgreSQL docs,
+// "Database File Layout", postmaster.pid). A standalone backend writes its process id as a negative number. The
+// process id is 0 when the file is damaged.
+func parseLock(text string) (pid int, dir string) {
+	lines := strings.Split(text, "\n")
 	if len(lines) < 2 {
-		return 0, "", nil
+		return 0, ""
 	}
-	pid, err = strconv.Atoi(strings.TrimPrefix(lines[0], "-"))
-	if err != nil {
-		return 0, "", nil
+	pid, err := strconv.Atoi(strings.TrimPrefix(lines[0], "-"))
+	if err != nil || pid < 0 {
+		return 0, ""
 	}
-	return pid, lines[1], nil
+	return pid, lines[1]
 }
 
 // URL returns the connection URL of the application's database over the unix socket, as the role that owns it.
@@ -110,9 +117,8 @@ func (c Config) url(role, database string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	u := url.URL{
-		Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database,
-		RawQuery: url.Values{"host": {c.SocketDir}, "port": {port}}.Encode(),
-	}
+	// Clients of PostgreSQL take a plus sign as itself, not as a space (PostgreSQL docs, "Connection URIs").
+	query := strings.ReplaceAll(url.Values{"host": {c.SocketDir}, "port": {port}}.Encode(), "+", "%20")
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database, RawQuery: query}
 	return u.String(), nil
 }

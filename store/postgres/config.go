@@ -52,6 +52,9 @@ func (c Config) normalise() (Config, error) {
 		}
 		*path = absolute
 	}
+	if err := c.checkShellPaths(); err != nil {
+		return c, err
+	}
 	// The cluster may have been moved elsewhere and linked to; then its neighbours are those of the real place.
 	if target, err := filepath.EvalSymlinks(c.Dir); err == nil {
 		c.Dir = target
@@ -59,6 +62,18 @@ func (c Config) normalise() (Config, error) {
 		return c, fmt.Errorf("%s is a link to nothing: correct or remove the link", c.Dir)
 	}
 	return c, c.checkSocketPath()
+}
+
+// checkShellPaths refuses what pg_ctl would not quote: it starts PostgreSQL by a line for the shell, in which it puts
+// paths between double quotes.
+func (c Config) checkShellPaths() error {
+	for _, path := range []string{c.Dir, c.FetchedDir, c.BinDir} {
+		if i := strings.IndexAny(path, "\"$`\\\n"); i >= 0 {
+			return fmt.Errorf("PostgreSQL's programs cannot work in %q because of the character %q in that path: "+
+				"set SNUG_DATA or SNUG_POSTGRES_BIN to another folder", path, path[i])
+		}
+	}
+	return nil
 }
 
 // port is part of the socket's name and nothing else: there is no TCP listener.

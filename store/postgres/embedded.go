@@ -68,9 +68,10 @@ func (e embedded) config(port uint32) embeddedpostgres.Config {
 		Port(port).StartTimeout(startTimeout).
 		Logger(debugWriter{e.logger}).
 		StartParameters(map[string]string{
-			"unix_socket_directories": "",
-			"shared_buffers":          "32MB",
-			"fsync":                   "off", // all is synced together at the end
+			"unix_socket_directories":    "",
+			"shared_buffers":             "32MB",
+			"dynamic_shared_memory_type": "mmap", // lies in the workspace, and goes with it
+			"fsync":                      "off",  // all is synced together at the end
 		})
 }
 

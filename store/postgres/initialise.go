@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -29,8 +30,9 @@ func (c Config) initialise(ctx context.Context, work workspace, binaries Binarie
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(cluster, c.Dir); err != nil {
-		return fmt.Errorf("put the finished cluster into its place: %w", err)
+	// rename(2) takes the place of an empty folder, which os.Rename does not try, and of no other.
+	if err := syscall.Rename(cluster, c.Dir); err != nil {
+		return fmt.Errorf("rename the finished cluster to %s: %w", c.Dir, err)
 	}
 	if err := syncPath(filepath.Dir(c.Dir)); err != nil {
 		return fmt.Errorf("make the finished cluster durable: %w", err)
@@ -68,6 +70,9 @@ func (c Config) build(ctx context.Context, work workspace, binaries Binaries) (d
 	}
 	if err := configure(server.cluster(), binaries.Major); err != nil {
 		return "", err
+	}
+	if err := writeFile(filepath.Join(server.cluster(), localFile), []byte(localSettings)); err != nil {
+		return "", fmt.Errorf("write PostgreSQL's configuration: %w", err)
 	}
 	return server.cluster(), work.runProgram(ctx, binaries.program("initdb"), "--sync-only", "--pgdata="+server.cluster())
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -25,8 +26,10 @@ func TestMain(m *testing.M) {
 	postgrestest.Main(m)
 }
 
-// provisionMain logs to standard output, and writes the error to standard error.
+// provisionMain runs Provision on one thread, since strace(1) counts system calls per thread.
+// It logs to standard output, and writes the error to standard error.
 func provisionMain(config string) int {
+	runtime.LockOSThread()
 	var cfg postgres.Config
 	if err := json.Unmarshal([]byte(config), &cfg); err != nil {
 		fmt.Fprintln(os.Stderr, err)

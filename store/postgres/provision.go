@@ -57,6 +57,10 @@ func (c Config) inspectDir() (exists bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return false, fmt.Errorf("look into the database folder: %w: it must belong to the user that Snug runs as; "+
+			"start Snug as its owner, or set PUID and PGID to them", err)
+	}
 	if err != nil {
 		return false, fmt.Errorf("look into the database folder: %w", err)
 	}

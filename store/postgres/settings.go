@@ -13,8 +13,8 @@ import (
 //
 //	2026-11-23 10:00:00.000 UTC [123] LOG:  database system is ready to accept connections
 //
-// that is the time with milliseconds in UTC, the process id in brackets, the level, a colon and two spaces. Lines
-// that belong to the one before begin with a tab.
+// that is the time with milliseconds in UTC (called GMT until PostgreSQL has read its configuration), the process id
+// in brackets, the level, a colon and two spaces. Lines that belong to the one before begin with a tab.
 const LogLinePrefix = "%m [%p] "
 
 const (
@@ -77,6 +77,9 @@ timezone = 'UTC'
 
 // settingsSince18 keeps PostgreSQL 18 from running processes for I/O alone.
 const settingsSince18 = "io_method = sync\n"
+
+// localSettings is what a new cluster begins with.
+const localSettings = "# Settings of PostgreSQL that are yours: they are read after Snug's and are never written by it.\n"
 
 const accessRules = `# Written by Snug at every start; what is changed here is lost.
 # Only the unix socket, and every role with its password.

@@ -1,0 +1,141 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"snug/store/postgres"
+)
+
+func TestSettingsInForce(t *testing.T) {
+	cfg := newConfig(t)
+	mustProvision(t, cfg)
+	start(t, cfg)
+	conn := connect(t, cfg, postgres.SuperuserURL)
+	for name, want := range map[string]string{
+		"data_checksums": "on", "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
+		"data_sync_retry": "off", "restart_after_crash": "on", "listen_addresses": "",
+		"unix_socket_permissions": "0700", "client_connection_check_interval": "1s",
+		"max_connections": "64", "superuser_reserved_connections": "3", "server_encoding": "UTF8",
+		"log_line_prefix": postgres.LogLinePrefix, "TimeZone": "UTC", "log_timezone": "UTC", "jit": "off",
+		"log_min_error_statement": "panic", "log_error_verbosity": "terse",
+	} {
+		if got := ask(t, conn, "SHOW "+name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if got := ask(t, conn, "SELECT datcollate || ' ' || datctype || ' ' || lower('ÄÖÜ') FROM pg_database WHERE datname = 'snug'"); got != "C.UTF-8 C.UTF-8 äöü" {
+		t.Errorf("collation, character types and their effect: %q", got)
+	}
+	if got := ask(t, conn, "SELECT count(*)::text FROM pg_file_settings WHERE error IS NOT NULL"); got != "0" {
+		t.Errorf("%s settings have errors", got)
+	}
+}
+
+func TestLocalSettingsHaveTheLastWord(t *testing.T) {
+	cfg := newConfig(t)
+	mustProvision(t, cfg)
+	writeFile(t, filepath.Join(cfg.Dir, "postgresql.local.conf"), "max_connections = 70\nlisten_addresses = '*'\n", 0o600)
+	mustProvision(t, cfg)
+	start(t, cfg)
+	conn := connect(t, cfg, postgres.SuperuserURL)
+	if got := ask(t, conn, "SHOW max_connections"); got != "70" {
+		t.Errorf("max_connections is %s, want the local 70", got)
+	}
+	if got := ask(t, conn, "SHOW listen_addresses"); got != "" {
+		t.Errorf("listen_addresses is %q: a local setting opened a port", got)
+	}
+}
+
+func TestOurFilesInTheClusterAreBroughtUpToDate(t *testing.T) {
+	cfg := newConfig(t)
+	mustProvision(t, cfg)
+	for _, name := range []string{"snug.conf", "pg_hba.conf"} {
+		path := filepath.Join(cfg.Dir, name)
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, path, "local all all trust\n", 0o600)
+		mustProvision(t, cfg)
+		if got, err := os.ReadFile(path); err != nil || string(got) != string(want) {
+			t.Errorf("%s holds %q %v", name, got, err)
+		}
+	}
+}
+
+// TestLogsTellNothingThatWasSaid makes errors whose details are known to hold values, and a crash.
+func TestLogsTellNothingThatWasSaid(t *testing.T) {
+	const secret = "between-us-only"
+	cfg := newConfig(t)
+	mustProvision(t, cfg)
+	s := start(t, cfg)
+	conn := connect(t, cfg, postgres.URL)
+	for _, statement := range []string{
+		"CREATE TABLE said (body text UNIQUE, author int NOT NULL)",
+		"INSERT INTO said VALUES ('" + secret + "', 1)",
+	} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, statement := range []string{
+		"INSERT INTO said VALUES ('" + secret + "', 1)",                                // its detail has the key
+		"INSERT INTO said VALUES ('" + secret + "', NULL)",                             // its detail has the row
+		"SELECT '" + secret + "' FROM nowhere",                                         //
+		"DO $$BEGIN EXECUTE 'SELECT 1/0 AS \"" + secret + "\"'; END$$",                 // its context has the query
+		"PREPARE p AS INSERT INTO said VALUES ($1, NULL); EXECUTE p('" + secret + "')", //
+	} {
+		_, err := conn.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol)
+		if _, ok := errors.AsType[*pgconn.PgError](err); !ok {
+			t.Fatalf("%s: %v, want an error of PostgreSQL", statement, err)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), "INSERT INTO said VALUES ($1, NULL)", secret); err == nil {
+		t.Fatal("NULL was stored")
+	}
+
+	pid, err := strconv.Atoi(ask(t, conn, "SELECT pg_backend_pid()::text"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil { // its query is known: the server would log it
+		t.Fatal(err)
+	}
+	waitForLog(t, s, "terminated by signal 9")
+
+	log := s.log(t)
+	if strings.Contains(log, secret) {
+		t.Errorf("the log has what was said:\n%s", log)
+	}
+	line := regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC \[\d+\] [A-Z0-9]+:  |\t)`)
+	for text := range strings.Lines(log) {
+		if !line.MatchString(text) {
+			t.Errorf("a line is not as documented: %q", text)
+		}
+	}
+}
+
+func waitForLog(t *testing.T, s *server, part string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for !strings.Contains(s.log(t), part) {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the log has no %q:\n%s", part, s.log(t))
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
