@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -87,7 +88,6 @@ func (s *Store) Messages(ctx context.Context, channelID uuid.UUID, p Page) ([]Me
 	if err != nil {
 		return nil, false, err
 	}
-	// One more on each side than asked for tells whether there are more.
 	list, err := all(ctx, s, scanMessage, `
 		WITH page AS (
 			(SELECT * FROM messages WHERE channel_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3)
@@ -95,7 +95,7 @@ func (s *Store) Messages(ctx context.Context, channelID uuid.UUID, p Page) ([]Me
 			(SELECT * FROM messages WHERE channel_id = $1 AND seq >= $2 ORDER BY seq LIMIT $4)
 		)
 		SELECT `+messageColumns+` FROM page m JOIN users u ON u.id = m.author_id ORDER BY m.seq`,
-		channelID, w.pivot, extra(w.below), extra(w.above))
+		channelID, w.pivot, w.readBelow, w.readAbove)
 	if err != nil {
 		return nil, false, wrap("read messages", err)
 	}
@@ -112,30 +112,30 @@ func (s *Store) MessagesBetween(ctx context.Context, channelID uuid.UUID, first,
 	return list, wrap("read messages", err)
 }
 
-// window is a page in numbers: so many messages with seq < pivot, and so many with seq >= pivot.
+// window is a page in numbers: so many messages with seq < pivot, and so many with seq >= pivot. One more is read on a
+// side whose more the asker is told of.
 type window struct {
-	pivot        int64
-	below, above int
+	pivot                int64
+	below, above         int
+	readBelow, readAbove int
 }
 
 func (p Page) window() (window, error) {
-	limit := p.Limit
-	if limit == 0 {
-		limit = DefaultLimit
-	}
+	limit := cmp.Or(p.Limit, DefaultLimit)
 	var check checker
 	if limit < 1 || limit > MaxPage {
 		check.wrong("limit", fmt.Sprintf("must be 1 to %d", MaxPage))
 	}
-	w, set := window{pivot: math.MaxInt64, below: limit}, 0
+	w, set := window{pivot: math.MaxInt64, below: limit, readBelow: limit + 1}, 0
 	if p.Before != nil {
-		w, set = window{pivot: *p.Before, below: limit}, set+1
+		w.pivot, set = *p.Before, set+1
 	}
 	if p.After != nil {
-		w, set = window{pivot: min(*p.After, math.MaxInt64-1) + 1, above: limit}, set+1
+		w, set = window{pivot: min(*p.After, math.MaxInt64-1) + 1, above: limit, readAbove: limit + 1}, set+1
 	}
 	if p.Around != nil {
 		w, set = window{pivot: *p.Around, below: limit / 2, above: limit - limit/2}, set+1
+		w.readBelow, w.readAbove = w.below+1, w.above+1
 	}
 	if set > 1 {
 		check.wrong("before", "cannot be combined: say one of before, after and around")
@@ -153,14 +153,6 @@ func (w window) cut(list []Message) ([]Message, bool) {
 	})
 	first, end := max(0, i-w.below), min(len(list), i+w.above)
 	return list[first:end], first > 0 || end < len(list)
-}
-
-// extra is how many to read to see whether there are more than n: none when none are wanted.
-func extra(n int) int {
-	if n == 0 {
-		return 0
-	}
-	return n + 1
 }
 
 func (c *checker) body(s string) {

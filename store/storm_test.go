@@ -21,7 +21,7 @@ type storm struct {
 	channels []uuid.UUID
 	nodes    []*node
 
-	refused atomic.Int64 // sends that were answered Unavailable
+	done, refused atomic.Int64 // sends that were stored, and that were answered Unavailable
 
 	mu    sync.Mutex
 	acked map[messageKey][]Stored // every answer that was not an error
@@ -76,9 +76,9 @@ func (s *storm) run(f failer, during func()) {
 			}
 		})
 	}
+	defer wg.Wait() // also when a check ends the test
+	defer cancel()
 	during()
-	cancel()
-	wg.Wait()
 }
 
 // send sends once, by that node, and keeps the answer.

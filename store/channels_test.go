@@ -1,0 +1,108 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// say stores messages of the user, one after the other.
+func (in instance) say(t *testing.T, author User, channel uuid.UUID, bodies ...string) {
+	t.Helper()
+	var sends []Send
+	for _, body := range bodies {
+		sends = append(sends, Send{ClientID: uuid.New(), ChannelID: channel, AuthorID: author.ID, Body: body})
+	}
+	for _, o := range inOneBatch(t, WriterConfig{Store: in.Store}, sends) {
+		if o.err != nil {
+			t.Fatal(o.err)
+		}
+	}
+}
+
+func TestChannelsOfAMember(t *testing.T) {
+	in := newInstance(t)
+	bob := in.register(t, "bob")
+	secret := in.channel(t, "secret", bob)
+	in.must(t, `UPDATE channels SET kind = 'private', topic = 'psst' WHERE id = $1`, secret)
+	in.say(t, bob, secret, "a", "b", "c")
+
+	list, err := in.Channels(t.Context(), bob.ID)
+	if err != nil || len(list) != 2 || list[0].Name != "general" || list[1].Name != "secret" {
+		t.Fatalf("channels of a member of both: %+v, %v", list, err)
+	}
+	if c := list[1]; !c.Private || c.Kind != Private || c.Topic != "psst" || c.LastSeq != 3 || c.Unread != 3 || c.ReadSeq != 0 {
+		t.Errorf("membership: %+v", c)
+	}
+	if one, err := in.Channel(t.Context(), bob.ID, secret); err != nil || one != list[1] {
+		t.Errorf("the same by id: %+v, %v", one, err)
+	}
+	for name, ids := range map[string][2]uuid.UUID{
+		"not a member":    {in.owner.ID, secret},
+		"unknown channel": {bob.ID, uuid.New()},
+		"unknown user":    {uuid.New(), secret},
+	} {
+		if _, err := in.Channel(t.Context(), ids[0], ids[1]); CodeOf(err) != NotFound {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := in.MarkRead(t.Context(), ids[0], ids[1], 1); CodeOf(err) != NotFound {
+			t.Errorf("%s marks as read: %v", name, err)
+		}
+	}
+	if list, err := in.Channels(t.Context(), uuid.New()); err != nil || list == nil || len(list) != 0 {
+		t.Errorf("channels of nobody: %#v, %v", list, err)
+	}
+	if ids, err := in.MemberIDs(t.Context(), secret); err != nil || len(ids) != 1 || ids[0] != bob.ID {
+		t.Errorf("members: %v, %v", ids, err)
+	}
+	if heads, err := in.Heads(t.Context(), []uuid.UUID{secret, uuid.New()}); err != nil || len(heads) != 1 || heads[0] != (Head{secret, 3}) {
+		t.Errorf("heads: %v, %v", heads, err)
+	}
+}
+
+func TestMarkRead(t *testing.T) {
+	in := newInstance(t)
+	in.say(t, in.owner, in.general, "1", "2", "3", "4", "5")
+	for _, step := range []struct{ seq, want int64 }{{2, 2}, {1, 2}, {4, 4}, {-3, 4}, {1 << 60, 5}, {0, 5}} {
+		m, err := in.MarkRead(t.Context(), in.owner.ID, in.general, step.seq)
+		if err != nil || m.ReadSeq != step.want || m.Unread != 5-step.want {
+			t.Errorf("read up to %d: %+v, %v; want %d", step.seq, m, err, step.want)
+		}
+	}
+}
+
+func TestMentions(t *testing.T) {
+	in := newInstance(t)
+	bob := in.register(t, "b.ob")
+	for body, want := range map[string]int64{
+		"hello":               0,
+		"@b.ob":               1,
+		"@B.OB: hi":           1,
+		"(@b.ob)":             1,
+		"thanks @b.ob.":       1,
+		"thanks @b.ob...":     1,
+		"@b.ob @b.ob":         1, // one message
+		"@channel lunch":      1,
+		"@channels":           0,
+		"@bxob":               0,
+		"@b.obb":              0,
+		"@b.ob.by":            0,
+		"@b.ob-1":             0,
+		"mail b.ob@b.ob":      0,
+		"mail me@b.ob":        0,
+		"b.ob":                0,
+		"ü@b.ob":              0,
+		"@b.ob\nsecond line":  1,
+		"first\n@b.ob":        1,
+		"@@b.ob":              1,
+		"@\\.*(?!)[x @b.ob {": 1,
+	} {
+		in.must(t, `UPDATE channel_members m SET read_seq = c.last_seq FROM channels c WHERE c.id = m.channel_id`)
+		in.say(t, in.owner, in.general, body)
+		in.say(t, bob, in.general, "I am @b.ob") // one's own do not count
+		m, err := in.Channel(t.Context(), bob.ID, in.general)
+		if err != nil || m.Mentions != want || m.Unread != 2 {
+			t.Errorf("%q: %d mentions, %d unread, %v; want %d mentions", body, m.Mentions, m.Unread, err, want)
+		}
+	}
+}

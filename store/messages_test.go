@@ -1,0 +1,124 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+// Pages are what a simple model says they are.
+func TestPages(t *testing.T) {
+	in := newInstance(t)
+	const last = 30
+	var bodies []string
+	for i := range last {
+		bodies = append(bodies, fmt.Sprint(i+1))
+	}
+	in.say(t, in.owner, in.general, bodies...)
+	rapid.Check(t, func(r *rapid.T) {
+		p := Page{Limit: rapid.IntRange(0, 35).Draw(r, "limit")}
+		limit := p.Limit
+		if limit == 0 {
+			limit = DefaultLimit
+		}
+		seq := int64(rapid.IntRange(-2, last+5).Draw(r, "seq"))
+		if rapid.IntRange(0, 9).Draw(r, "far") == 0 {
+			seq = rapid.Int64().Draw(r, "far seq")
+		}
+		from, to := int64(1), int64(0) // of the page, were the channel without ends
+		switch rapid.SampledFrom([]string{"newest", "before", "after", "around"}).Draw(r, "kind") {
+		case "newest":
+			from, to = last-int64(limit)+1, last
+		case "before":
+			p.Before = &seq
+			end := min(seq-1, last)
+			from, to = max(end, 0)-int64(limit)+1, max(end, 0)
+			if seq < -1<<62 {
+				from, to = 0, 0
+			}
+		case "after":
+			p.After = &seq
+			from = min(max(seq, 0), last) + 1
+			to = from + int64(limit) - 1
+		case "around":
+			p.Around = &seq
+			clamped := min(max(seq, 1), last+1)
+			from, to = clamped-int64(limit/2), clamped+int64(limit-limit/2)-1
+		}
+		var want []int64
+		for n := max(from, 1); n <= min(to, last); n++ {
+			want = append(want, n)
+		}
+		wantMore := (p.After == nil && from > 1 && to > 0) || (p.Before == nil && to < last)
+		if p.After != nil {
+			wantMore = to < last
+		}
+		list, more, err := in.Messages(t.Context(), in.general, p)
+		if err != nil {
+			r.Fatal(err)
+		}
+		var got []int64
+		for _, m := range list {
+			got = append(got, m.Seq)
+		}
+		if !slices.Equal(got, want) || more != wantMore {
+			r.Errorf("got %v, more %v; want %v, more %v", got, more, want, wantMore)
+		}
+	})
+}
+
+func TestBadPages(t *testing.T) {
+	in := newInstance(t)
+	one := int64(1)
+	_, _, err := in.Messages(t.Context(), in.general, Page{Limit: MaxPage + 1})
+	checkInvalid(t, err, "limit")
+	_, _, err = in.Messages(t.Context(), in.general, Page{Limit: -1, Before: &one, After: &one})
+	checkInvalid(t, err, "limit", "before")
+	list, more, err := in.Messages(t.Context(), uuid.New(), Page{})
+	if err != nil || more || list == nil || len(list) != 0 {
+		t.Errorf("of an unknown channel: %#v, %v, %v", list, more, err)
+	}
+}
+
+func TestMessagesBetween(t *testing.T) {
+	in := newInstance(t)
+	in.say(t, in.owner, in.general, "1", "2", "3", "4")
+	all, _, err := in.Messages(t.Context(), in.general, Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := in.MessagesBetween(t.Context(), in.general, 2, 3)
+	if diff := cmp.Diff(all[1:3], got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	if got, err := in.MessagesBetween(t.Context(), in.general, 3, 2); err != nil || len(got) != 0 {
+		t.Errorf("from 3 to 2: %v, %v", got, err)
+	}
+}
+
+// The wire form is promised: every field is there, and lists are lists.
+func TestMessageOnTheWire(t *testing.T) {
+	in := newInstance(t)
+	in.say(t, in.owner, in.general, "hello")
+	list, _, err := in.Messages(t.Context(), in.general, Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(list[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := list[0]
+	want := fmt.Sprintf(`{"id":%q,"channel_id":%q,"seq":1,`+
+		`"author":{"id":%q,"username":"ada","display_name":"Ada","avatar_url":""},"body":"hello","html":"","client_id":%q,`+
+		`"parent_id":null,"reply_count":0,"reactions":[],"files":[],"pinned":false,"created_at":%q,"edited_at":null,"deleted_at":null}`,
+		m.ID, m.ChannelID, m.Author.ID, m.ClientID, m.CreatedAt.Format("2006-01-02T15:04:05.999999Z"))
+	if string(encoded) != want {
+		t.Errorf("got  %s\nwant %s", encoded, want)
+	}
+}
