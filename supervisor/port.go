@@ -21,9 +21,14 @@ type HeldPort struct {
 	// file is what children inherit.
 	file *os.File
 
+	// rescued are connections that a hanging process left waiting.
+	rescued chan net.Conn
+
 	mu sync.Mutex
 	// ours is closed while the supervisor accepts, and open while the process does.
 	ours chan struct{}
+	// alive asks the process that accepts whether it is well.
+	alive Check
 }
 
 // HoldPort takes over a listener; whoever calls it must not use that any more.
@@ -34,7 +39,7 @@ func HoldPort(listener *net.TCPListener) (*HeldPort, error) {
 	}
 	ours := make(chan struct{})
 	close(ours)
-	return &HeldPort{listener: listener, file: file, ours: ours}, nil
+	return &HeldPort{listener: listener, file: file, ours: ours, rescued: make(chan net.Conn)}, nil
 }
 
 // Addr is the address that the port listens on.
@@ -50,6 +55,9 @@ func (p *HeldPort) Serve(ctx context.Context, handler http.Handler) error {
 	}
 	// The next request of a client belongs to whoever is ready by then.
 	server.SetKeepAlivesEnabled(false)
+	var watching sync.WaitGroup
+	watching.Go(func() { p.watch(ctx) })
+	defer watching.Wait()
 	stop := context.AfterFunc(ctx, func() {
 		ending, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -63,23 +71,38 @@ func (p *HeldPort) Serve(ctx context.Context, handler http.Handler) error {
 	return nil
 }
 
-// give hands accepting to the process (true) or takes it back.
-func (p *HeldPort) give(away bool) {
+// lend hands accepting to a process; alive asks it whether it is well.
+func (p *HeldPort) lend(alive Check) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	given := true
+	if !p.isOurs() {
+		return
+	}
+	p.alive = alive
+	p.ours = make(chan struct{})
+	_ = p.listener.SetDeadline(wake)
+}
+
+// takeBack makes the supervisor accept again.
+func (p *HeldPort) takeBack() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isOurs() {
+		return
+	}
+	_ = p.listener.SetDeadline(time.Time{})
+	close(p.ours)
+}
+
+// wake is a deadline in the past, which ends the Accept that is under way.
+var wake = time.Unix(1, 0)
+
+func (p *HeldPort) isOurs() bool {
 	select {
 	case <-p.ours:
-		given = false
+		return true
 	default:
-	}
-	switch {
-	case away && !given:
-		p.ours = make(chan struct{})
-		_ = p.listener.SetDeadline(time.Unix(1, 0)) // wakes the Accept that is under way
-	case !away && given:
-		_ = p.listener.SetDeadline(time.Time{})
-		close(p.ours)
+		return false
 	}
 }
 
@@ -87,6 +110,79 @@ func (p *HeldPort) turn() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ours
+}
+
+// A process that hangs with the port in its hands leaves connections waiting. One that still waits when it was looked
+// for patience times in a row is rescued, if the process does not say within aliveTimeout that it is only busy:
+// together well under a second.
+const (
+	watchInterval = 150 * time.Millisecond
+	patience      = 3
+	aliveTimeout  = 200 * time.Millisecond
+)
+
+func (p *HeldPort) watch(ctx context.Context) {
+	waiting := 0
+	for pause(ctx, watchInterval) {
+		if !p.unattended() {
+			waiting = 0
+			continue
+		}
+		if waiting++; waiting < patience || p.borrowerAlive(ctx) {
+			continue
+		}
+		for _, conn := range p.rescue() {
+			select {
+			case p.rescued <- conn:
+			case <-ctx.Done():
+				_ = conn.Close()
+			}
+		}
+	}
+}
+
+// unattended says whether a connection waits in the socket's queue while the process should accept it.
+func (p *HeldPort) unattended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isOurs() {
+		return false
+	}
+	fd, err := descriptor(p.file)
+	if err != nil {
+		return false
+	}
+	queue := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	ready, err := unix.Poll(queue, 0)
+	return err == nil && ready > 0
+}
+
+func (p *HeldPort) borrowerAlive(ctx context.Context) bool {
+	p.mu.Lock()
+	alive := p.alive
+	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
+	return alive(ctx) == nil
+}
+
+// rescue accepts what waits, though it is not our turn.
+func (p *HeldPort) rescue() []net.Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isOurs() {
+		return nil
+	}
+	_ = p.listener.SetDeadline(time.Now().Add(time.Millisecond))
+	defer p.listener.SetDeadline(wake)
+	var rescued []net.Conn
+	for {
+		conn, err := p.listener.AcceptTCP()
+		if err != nil {
+			return rescued
+		}
+		rescued = append(rescued, conn)
+	}
 }
 
 // heldListener accepts while the port is ours and waits while it is not.
@@ -106,6 +202,8 @@ func (l *heldListener) Accept() (net.Conn, error) {
 	for {
 		select {
 		case <-l.turn():
+		case conn := <-l.rescued:
+			return conn, nil
 		case <-l.ctx.Done():
 			return nil, net.ErrClosed
 		}

@@ -84,10 +84,10 @@ func TestHeldPortIsNeverClosed(t *testing.T) {
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = taker.Serve(process) })
 		seen := back.Load()
-		port.give(true)
+		port.lend(well)
 		await(t, func() error { return moreThan(&back, seen, "back") })
 		seen = front.Load()
-		port.give(false)
+		port.takeBack()
 		_ = taker.Close()
 		serving.Wait()
 		await(t, func() error { return moreThan(&front, seen, "front") })
@@ -100,6 +100,51 @@ func TestHeldPortIsNeverClosed(t *testing.T) {
 	}
 	if _, err := get(addr); err == nil {
 		t.Error("the port is still open at the end")
+	}
+}
+
+// TestHangingBorrower: nobody accepts. What is only busy keeps its connections, what hangs does not.
+func TestHangingBorrower(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := HoldPort(listener.(*net.TCPListener))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- port.Serve(ctx, says("front")) }()
+	var asked atomic.Int64
+	var hangs atomic.Bool
+	port.lend(func(ctx context.Context) error {
+		asked.Add(1)
+		if hangs.Load() {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	})
+	answer := make(chan string, 1)
+	go func() {
+		body, _ := get(port.Addr().String())
+		answer <- body
+	}()
+	await(t, func() error { return moreThan(&asked, 1, "borrower") })
+	select {
+	case body := <-answer:
+		t.Fatalf("the connection of a busy process was taken: %q", body)
+	default:
+	}
+	hangs.Store(true)
+	begun := time.Now()
+	if body := <-answer; body != "front" {
+		t.Errorf("answer %q", body)
+	}
+	t.Logf("rescued after %s", time.Since(begun))
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -51,8 +51,11 @@ func (s *Supervisor) become(u *unit, to State, reason string) {
 	case StateReady, StateDone:
 		u.beenReady = true
 	}
-	if u.Port != nil {
-		u.Port.give(to == StateReady)
+	switch {
+	case u.Port != nil && to == StateReady:
+		u.Port.lend(u.Ready)
+	case u.Port != nil:
+		u.Port.takeBack()
 	}
 	s.logTransition(u, from, spent)
 }

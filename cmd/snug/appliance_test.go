@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -203,7 +204,7 @@ func (r *running) healthy() {
 	r.within(60*time.Second, func() error {
 		health, err := r.health()
 		if err == nil && health.Status != supervisor.ConditionHealthy {
-			err = fmt.Errorf("health: %+v", health)
+			err = errors.New(describeHealth(health))
 		}
 		return err
 	})

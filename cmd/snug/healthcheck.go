@@ -30,22 +30,25 @@ func newHealthcheckCommand() *cobra.Command {
 }
 
 func judge(cmd *cobra.Command, health supervisor.Health) error {
-	if health.Status == supervisor.ConditionHealthy {
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), health.Status)
-		return err
-	}
-	text := string(health.Status)
-	for _, service := range health.Services {
-		if !service.Good() {
-			text += fmt.Sprintf("; %s is %s", service.Name, service.State)
-			if service.Check.Error != "" {
-				text += " (" + service.Check.Error + ")"
-			}
-		}
-	}
-	if health.Status != supervisor.ConditionDegraded {
+	text := describeHealth(health)
+	if health.Status != supervisor.ConditionHealthy && health.Status != supervisor.ConditionDegraded {
 		return errors.New(text)
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
 	return err
+}
+
+// describeHealth is the condition and what is wrong, in one line.
+func describeHealth(health supervisor.Health) string {
+	text := string(health.Status)
+	for _, service := range health.Services {
+		if service.Good() {
+			continue
+		}
+		text += fmt.Sprintf("; %s is %s", service.Name, service.State)
+		if service.Check.Error != "" {
+			text += " (" + service.Check.Error + ")"
+		}
+	}
+	return text
 }

@@ -181,6 +181,41 @@ func TestKillAnyChildWhileAClientPosts(t *testing.T) {
 	r.stop()
 }
 
+// TestHealthIsToldWhateverHangs stops each process with SIGSTOP. The health is told within a second all the while, and
+// the service that hangs is found and replaced.
+func TestHealthIsToldWhateverHangs(t *testing.T) {
+	r := start(t, dataIn(t))
+	r.healthy()
+	m := r.setUp()
+	for _, victim := range []string{"chat", "cache", "postgres"} {
+		old := r.pid(victim)
+		if err := syscall.Kill(old, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		var slowest time.Duration
+		r.within(60*time.Second, func() error {
+			begun := time.Now()
+			health, err := r.health()
+			slowest = max(slowest, time.Since(begun))
+			if err != nil {
+				return err
+			}
+			status, _ := supervisor.Snapshot{Services: health.Services}.Find(victim)
+			if status.Restarts == 0 || health.Status != supervisor.ConditionHealthy {
+				return errors.New(describeHealth(health))
+			}
+			return nil
+		})
+		t.Logf("%s: slowest health %s", victim, slowest)
+		if slowest > time.Second {
+			t.Errorf("%s hangs: the health took %s", victim, slowest)
+		}
+		m.post("after " + victim)
+	}
+	m.checkStored()
+	r.stop()
+}
+
 // victim is the process of a service, or one of PostgreSQL's own.
 func (r *running) victim(name string) int {
 	r.t.Helper()
@@ -310,14 +345,22 @@ func TestClusterOfAnotherMajorIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestFirstStartKilledAnywhere kills the whole appliance at moments spread over its first start; the next start
-// must end whole. Every single file operation is gone through in store/postgres.
+// TestFirstStartKilledAnywhere kills the whole appliance at each stage of its first start; the next start must end
+// whole. Every single file operation is gone through in store/postgres.
 func TestFirstStartKilledAnywhere(t *testing.T) {
-	for _, after := range []time.Duration{20, 100, 300, 600, 1000, 1500} {
-		t.Run(fmt.Sprintf("%dms", after), func(t *testing.T) {
+	for _, stage := range []string{
+		"snug.lock", "postgres.initialising", "secrets/*", "postgres.initialising/*/PG_VERSION",
+		"postgres.initialising/*/postmaster.pid", "postgres", "postgres/postmaster.pid",
+	} {
+		t.Run(strings.NewReplacer("/", " ", "*", "any").Replace(stage), func(t *testing.T) {
 			data := dataIn(t)
 			r := launch(t, data)
-			time.Sleep(after * time.Millisecond) // the moment is what is being chosen, nothing is waited for
+			r.within(30*time.Second, func() error {
+				if found, _ := filepath.Glob(filepath.Join(data, stage)); len(found) == 0 {
+					return fmt.Errorf("there is no %s", stage)
+				}
+				return nil
+			})
 			r.kill()
 			r = start(t, data)
 			r.healthy()
