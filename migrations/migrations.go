@@ -34,20 +34,23 @@ type Migration struct {
 
 // Up applies the migrations that the database at databaseURL does not have yet. When another process is at it, Up
 // waits (up to 5 minutes) and then finds it done. Each migration is applied in a transaction of its own: after an
-// error the schema is that of the last one that succeeded.
+// error the schema is that of the last one that succeeded. A database that a newer program has migrated is refused.
 func Up(ctx context.Context, databaseURL string, log *slog.Logger) error {
-	return run(ctx, databaseURL, log, embedded(), func(p *goose.Provider) error {
-		_, err := p.Up(ctx)
-		return err
-	})
+	return run(ctx, databaseURL, log, embedded(), func(p *goose.Provider) error { return up(ctx, p) })
 }
 
-// Down takes back every migration, and with them all data. It is for tests and for developers.
-func Down(ctx context.Context, databaseURL string, log *slog.Logger) error {
-	return run(ctx, databaseURL, log, embedded(), func(p *goose.Provider) error {
-		_, err := p.DownTo(ctx, 0)
+func up(ctx context.Context, p *goose.Provider) error {
+	version, err := p.GetDBVersion(ctx)
+	if err != nil {
 		return err
-	})
+	}
+	sources := p.ListSources()
+	if known := sources[len(sources)-1].Version; version > known {
+		return fmt.Errorf("its schema has version %d, and this program knows versions up to %d: "+
+			"run the newer program that it was last used with, or restore a backup from before", version, known)
+	}
+	_, err = p.Up(ctx)
+	return err
 }
 
 // Status returns every migration this program knows, oldest first, and whether the database has it.

@@ -1,0 +1,282 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pressly/goose/v3"
+
+	"snug/store/postgres/postgrestest"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func upFrom(t *testing.T, url string, files fs.FS) error {
+	t.Helper()
+	return run(t.Context(), url, quiet, files, func(p *goose.Provider) error { return up(t.Context(), p) })
+}
+
+func downTo(t *testing.T, url string, version int64) {
+	t.Helper()
+	err := run(t.Context(), url, quiet, embedded(), func(p *goose.Provider) error {
+		_, err := p.DownTo(t.Context(), version)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// schema describes everything in the database but goose's own table.
+func schema(t *testing.T, conn *pgx.Conn) []string {
+	t.Helper()
+	rows, _ := conn.Query(t.Context(), `
+		SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default)
+		FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'goose%'
+		UNION ALL
+		SELECT format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+		WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE 'goose%'
+		UNION ALL
+		SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE 'goose%'
+		ORDER BY 1`)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// insertData puts a row in every table.
+func insertData(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	const id = "'00000000-0000-7000-8000-000000000001'"
+	for _, table := range []string{
+		`users (id, username, display_name, role, password_hash) VALUES (` + id + `, 'ada', 'Ada', 'owner', '')`,
+		`sessions (id, user_id, token_hash, device, ip, expires_at) VALUES (` + id + `, ` + id + `, '0123456789abcdef', '', '', now())`,
+		`channels (id, kind, name) VALUES (` + id + `, 'public', 'general')`,
+		`channel_members (channel_id, user_id) VALUES (` + id + `, ` + id + `)`,
+		`workspace (name, general_channel_id) VALUES ('Home', ` + id + `)`,
+		`invites (id, code, role, created_by) VALUES (` + id + `, '12345678', 'guest', ` + id + `)`,
+		`messages (id, channel_id, seq, author_id, client_id, body, created_at)
+			VALUES (` + id + `, ` + id + `, 1, ` + id + `, ` + id + `, 'hello', now())`,
+	} {
+		if _, err := conn.Exec(t.Context(), "INSERT INTO "+table); err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+	}
+}
+
+func TestUpDownUp(t *testing.T) {
+	url := postgrestest.Database(t)
+	conn := connect(t, url)
+	if err := Up(t.Context(), url, quiet); err != nil {
+		t.Fatal(err)
+	}
+	first := schema(t, conn)
+	if len(first) == 0 {
+		t.Fatal("there is no schema")
+	}
+	insertData(t, conn)
+	if err := Up(t.Context(), url, quiet); err != nil {
+		t.Errorf("with nothing to do: %v", err)
+	}
+	for version := Latest(); version > 0; version-- { // each Down, with data there
+		downTo(t, url, version-1)
+	}
+	if left := schema(t, conn); len(left) != 0 {
+		t.Errorf("left by Down: %v", left)
+	}
+	if err := Up(t.Context(), url, quiet); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, schema(t, conn)); diff != "" {
+		t.Errorf("the schema after Up, Down and Up (-first +second):\n%s", diff)
+	}
+	insertData(t, conn)
+}
+
+func TestUpOfManyAtOnce(t *testing.T) {
+	url := postgrestest.Database(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := Up(t.Context(), url, quiet); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	list, err := Status(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		if !m.Applied {
+			t.Errorf("migration %d is not applied", m.Version)
+		}
+	}
+	var times int64
+	if err := connect(t, url).QueryRow(t.Context(), `SELECT count(*) FROM goose_db_version WHERE version_id > 0`).Scan(&times); err != nil {
+		t.Fatal(err)
+	}
+	if times != int64(len(list)) {
+		t.Errorf("%d migrations were applied %d times", len(list), times)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	url := postgrestest.Database(t)
+	check := func(applied bool) {
+		t.Helper()
+		list, err := Status(t.Context(), url)
+		if err != nil || len(list) == 0 || list[len(list)-1].Version != Latest() {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		for i, m := range list {
+			if m.Version != int64(i+1) || m.Name == "" || m.Applied != applied || m.AppliedAt.IsZero() == applied {
+				t.Errorf("%+v, want applied: %v", m, applied)
+			}
+		}
+	}
+	check(false)
+	if err := Up(t.Context(), url, quiet); err != nil {
+		t.Fatal(err)
+	}
+	check(true)
+}
+
+func file(sql string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(sql)} }
+
+func TestMigrationThatFailsChangesNothing(t *testing.T) {
+	url := postgrestest.Database(t)
+	conn := connect(t, url)
+	files := fstest.MapFS{
+		"00001_good.sql": file("-- +goose Up\nCREATE TABLE a (i int);\nINSERT INTO a VALUES (1);\n-- +goose Down\nDROP TABLE a;"),
+		"00002_bad.sql":  file("-- +goose Up\nCREATE TABLE b ();\nUPDATE a SET i = 2;\nALTER TABLE a ADD CHECK (i = 1);\n-- +goose Down\nDROP TABLE b;"),
+	}
+	for range 2 {
+		if err := upFrom(t, url, files); err == nil || !strings.Contains(err.Error(), "23514") {
+			t.Fatalf("no error of the check: %v", err)
+		}
+		if diff := cmp.Diff([]string{"a.i integer YES "}, schema(t, conn)); diff != "" {
+			t.Errorf("schema (-want +got):\n%s", diff)
+		}
+		var i int
+		if err := conn.QueryRow(t.Context(), "SELECT i FROM a").Scan(&i); err != nil || i != 1 {
+			t.Errorf("the data is now %d, %v", i, err)
+		}
+	}
+	files["00002_bad.sql"] = file("-- +goose Up\nCREATE TABLE b (j int);\n-- +goose Down\nDROP TABLE b;")
+	if err := upFrom(t, url, files); err != nil {
+		t.Errorf("mended: %v", err)
+	}
+}
+
+func TestDatabaseOfANewerProgramIsRefused(t *testing.T) {
+	url := postgrestest.Database(t)
+	if err := Up(t.Context(), url, quiet); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, url)
+	if _, err := conn.Exec(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := Up(t.Context(), url, quiet); err == nil || !strings.Contains(err.Error(), "newer program") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Every migration can be taken back, and is one transaction.
+func TestFilesAreWhole(t *testing.T) {
+	entries, err := fs.ReadDir(embedded(), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		text, err := fs.ReadFile(embedded(), entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		up, down, found := strings.Cut(string(text), "-- +goose Down")
+		if !found || !strings.Contains(up, "-- +goose Up") || strings.TrimSpace(down) == "" {
+			t.Errorf("%s has no Up and Down", entry.Name())
+		}
+		if strings.Contains(strings.ToUpper(string(text)), "NO TRANSACTION") {
+			t.Errorf("%s does without a transaction: when it fails, it would leave a half", entry.Name())
+		}
+	}
+}
+
+// The database itself refuses what must never be.
+func TestRulesOfTheDatabase(t *testing.T) {
+	url := postgrestest.Database(t)
+	if err := Up(t.Context(), url, quiet); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, url)
+	insertData(t, conn)
+	const one, two = "'00000000-0000-7000-8000-000000000001'", "'00000000-0000-7000-8000-000000000002'"
+	message := func(seq, client, body string) string {
+		return `INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at)
+			VALUES (` + two + `, ` + one + `, ` + seq + `, ` + one + `, ` + client + `, ` + body + `, now())`
+	}
+	user := func(name, role string) string {
+		return `INSERT INTO users (id, username, display_name, role, password_hash)
+			VALUES (` + two + `, '` + name + `', 'x', '` + role + `', '')`
+	}
+	for statement, code := range map[string]string{
+		message("2", one, "'x'"):                "23505", // the same client_id of the same author
+		message("1", two, "'x'"):                "23505", // the same seq
+		message("0", two, "'x'"):                "23514",
+		message("2", two, "''"):                 "23514",
+		message("2", two, "repeat('ü', 10001)"): "23514",
+		user("ADA", "member"):                   "23505", // the same username in another case
+		user("a b", "member"):                   "23514",
+		user("", "member"):                      "23514",
+		user("a.", "member"):                    "23514",
+		user(strings.Repeat("a", 33), "member"): "23514",
+		user("eve", "king"):                     "23514",
+		`INSERT INTO workspace (name, general_channel_id) VALUES ('Second', ` + one + `)`:                                                             "23505",
+		`INSERT INTO workspace (singleton, name, general_channel_id) VALUES (false, 'Second', ` + one + `)`:                                           "23514",
+		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', 'general')`:                                                             "23505",
+		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'secret', 'x')`:                                                                   "23514",
+		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', 'a b')`:                                                                 "23514",
+		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', '')`:                                                                    "23514",
+		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'direct', 'x')`:                                                                   "23514",
+		`INSERT INTO channel_members (channel_id, user_id) VALUES (` + one + `, ` + two + `)`:                                                         "23503",
+		`INSERT INTO sessions (id, user_id, token_hash, device, ip, expires_at) VALUES (` + two + `, ` + one + `, '0123456789abcdef', '', '', now())`: "23505",
+		`UPDATE invites SET max_uses = 1, uses = 2`:                                                                                                   "23514",
+		`UPDATE invites SET role = 'owner'`:                                                                                                           "23514",
+		`DELETE FROM users`:                                                                                                                           "23503",
+	} {
+		_, err := conn.Exec(t.Context(), statement)
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || refused.Code != code {
+			t.Errorf("%s\n\t%v, want SQLSTATE %s", statement, err, code)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), message("2", two, "repeat('ü', 10000)")); err != nil {
+		t.Errorf("the longest message: %v", err)
+	}
+}
