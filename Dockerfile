@@ -22,5 +22,5 @@ USER snug
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --start-interval=1s CMD ["snug", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["snug", "healthcheck"]
 ENTRYPOINT ["snug"]
