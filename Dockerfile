@@ -11,7 +11,7 @@ FROM debian:trixie-slim
 RUN mkdir -p /etc/postgresql-common \
  && echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf \
  && apt-get update \
- && apt-get install -y --no-install-recommends postgresql-17 \
+ && apt-get install -y --no-install-recommends postgresql-17 libnss-wrapper \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin snug \
  && install -d -o snug -g snug -m 0750 /data \

@@ -49,7 +49,7 @@ func (e embedded) run(ctx context.Context, use func(ctx context.Context, url str
 		err = errors.Join(err, e.work.endPrograms(context.WithoutCancel(ctx)))
 	}()
 	if err := e.work.await(ctx, server.Start); err != nil {
-		return withReason(err)
+		return explainNameless(withReason(err))
 	}
 	url := fmt.Sprintf("postgres://%s:%s@localhost:%d/%s?sslmode=disable", superuser, e.password, port, e.database)
 	if err := use(ctx, url); err != nil {

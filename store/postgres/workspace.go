@@ -112,5 +112,5 @@ func (w workspace) enter() (leave func(), err error) {
 			err = errors.Join(err, os.Unsetenv(name))
 		}
 	}
-	return leave, errors.Join(err, os.Setenv("TMPDIR", w.temp()))
+	return leave, errors.Join(err, os.Setenv("TMPDIR", w.temp()), w.nameUser())
 }
