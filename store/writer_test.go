@@ -99,9 +99,13 @@ func TestRefusedSends(t *testing.T) {
 		"author not active":  {Send{ChannelID: in.general, AuthorID: eve.ID, Body: "x"}, NotFound},
 		"archived":           {Send{ChannelID: archived, AuthorID: in.owner.ID, Body: "x"}, Forbidden},
 		"refused by a check": {Send{ChannelID: in.general, AuthorID: in.owner.ID, Body: "poison"}, Internal},
+		"refused at commit":  {Send{ChannelID: in.general, AuthorID: in.owner.ID, Body: "slow poison"}, Internal},
 	}
 	// What our own checks let through and the database refuses.
 	in.must(t, `ALTER TABLE messages ADD CHECK (body <> 'poison')`)
+	in.must(t, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no %', NEW.body; END$$`)
+	in.must(t, `CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON messages DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW WHEN (NEW.body = 'slow poison') EXECUTE FUNCTION refuse()`)
 	for _, alone := range []bool{true, false} {
 		for name, r := range refused {
 			r.send.ClientID = uuid.New()

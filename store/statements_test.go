@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// counter counts statements, BEGIN and COMMIT too, and round trips: a batch is one.
+type counter struct{ statements, trips atomic.Int64 }
+
+func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.statements.Add(1)
+	c.trips.Add(1)
+	return ctx
+}
+func (c *counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (c *counter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	c.trips.Add(1)
+	return ctx
+}
+func (c *counter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {
+	c.statements.Add(1)
+}
+func (c *counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+// How many statements a call takes does not depend on how much there is.
+func TestStatementsOfACall(t *testing.T) {
+	var count counter
+	url := migrated(t)
+	in := setUp(t, open(t, url, &count), url)
+	bob := in.register(t, "bob")
+	for _, name := range []string{"one", "two", "three", "four"} {
+		in.say(t, bob, in.channel(t, name, bob, in.owner), "a", "b", "@ada", "d", "e")
+	}
+	_, token := in.login(t, bob, time.Now().Add(time.Hour))
+	invite := in.invite(t, InviteParams{})
+	name := "Bob"
+	ctx := t.Context()
+
+	for call, c := range map[string]struct {
+		most int64
+		do   func() error
+	}{
+		"SetupNeeded":    {1, func() error { _, err := in.SetupNeeded(ctx); return err }},
+		"Workspace":      {1, func() error { _, err := in.Workspace(ctx); return err }},
+		"UserByUsername": {1, func() error { _, _, err := in.UserByUsername(ctx, "bob"); return err }},
+		"User":           {1, func() error { _, err := in.User(ctx, bob.ID); return err }},
+		"Users":          {1, func() error { _, err := in.Users(ctx); return err }},
+		"UpdateProfile":  {1, func() error { _, err := in.UpdateProfile(ctx, bob.ID, ProfileParams{DisplayName: &name}); return err }},
+		"CreateSession": {1, func() error {
+			_, err := in.CreateSession(ctx, SessionParams{UserID: bob.ID, TokenHash: tokenHash(), ExpiresAt: time.Now()})
+			return err
+		}},
+		"SessionByToken": {1, func() error { _, _, err := in.SessionByToken(ctx, token); return err }},
+		"DeleteSession":  {1, func() error { return in.DeleteSession(ctx, uuid.New()) }},
+		"Invites":        {1, func() error { _, err := in.Invites(ctx); return err }},
+		"Register": {5, func() error {
+			_, err := in.Register(ctx, RegisterParams{InviteCode: invite.Code, Username: "eve"})
+			return err
+		}},
+		"Channels":        {1, func() error { _, err := in.Channels(ctx, bob.ID); return err }},
+		"Channel":         {1, func() error { _, err := in.Channel(ctx, bob.ID, in.general); return err }},
+		"ChannelIDs":      {1, func() error { _, err := in.ChannelIDs(ctx, bob.ID); return err }},
+		"MemberIDs":       {1, func() error { _, err := in.MemberIDs(ctx, in.general); return err }},
+		"Heads":           {1, func() error { _, err := in.Heads(ctx, []uuid.UUID{in.general, uuid.New()}); return err }},
+		"MarkRead":        {2, func() error { _, err := in.MarkRead(ctx, bob.ID, in.general, 1); return err }},
+		"Messages":        {1, func() error { _, _, err := in.Messages(ctx, in.general, Page{}); return err }},
+		"MessagesBetween": {1, func() error { _, err := in.MessagesBetween(ctx, in.general, 1, 100); return err }},
+	} {
+		before := count.statements.Load()
+		if err := c.do(); err != nil {
+			t.Errorf("%s: %v", call, err)
+		}
+		if n := count.statements.Load() - before; n > c.most {
+			t.Errorf("%s takes %d statements, at most %d wanted", call, n, c.most)
+		}
+	}
+}
+
+// A batch is one round trip, however many sends there are of however many channels.
+func TestRoundTripsOfABatch(t *testing.T) {
+	var count counter
+	url := migrated(t)
+	in := setUp(t, open(t, url, &count), url)
+	var sends []Send
+	for _, name := range []string{"one", "two", "three"} {
+		channel := in.channel(t, name, in.owner)
+		for range 20 {
+			send := in.hello()
+			send.ChannelID = channel
+			sends = append(sends, send)
+		}
+	}
+	trips, statements := count.trips.Load(), count.statements.Load()
+	for _, o := range inOneBatch(t, WriterConfig{Store: in.Store}, sends) {
+		if o.err != nil {
+			t.Error(o.err)
+		}
+	}
+	if n := count.trips.Load() - trips; n != 1 {
+		t.Errorf("%d round trips, want 1", n)
+	}
+	if n := count.statements.Load() - statements; n != 3 {
+		t.Errorf("%d statements, want 3", n)
+	}
+}
+
+// With few messages, counted, a plan that reads all of them would look cheapest, and be kept when they are many.
+func TestPlansReadByIndex(t *testing.T) {
+	in := newInstance(t)
+	in.say(t, in.owner, in.general, "a", "b", "c")
+	in.must(t, "ANALYZE")
+	tx, err := in.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	if _, err := tx.Exec(t.Context(), byIndex); err != nil {
+		t.Fatal(err)
+	}
+	ids := make([][16]byte, 100)
+	for statement, args := range map[string][]any{
+		lockChannels: {ids}, findDoubtful: {ids}, storeBatch: {ids, ids, ids, ids, make([]string, 100)},
+	} {
+		rows, _ := tx.Query(t.Context(), "EXPLAIN "+statement, args...)
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(plan, "\n"); strings.Contains(all, "Seq Scan") || strings.Contains(all, "JIT") {
+			t.Errorf("%s\n%s", statement, all)
+		}
+	}
+}
