@@ -18,6 +18,7 @@ import (
 type Client struct {
 	redis   *redis.Client
 	options *redis.Options
+	idle    time.Duration // see idleTime
 	dropped atomic.Int64
 }
 
@@ -42,7 +43,7 @@ func Open(url string) (*Client, error) {
 	options.Protocol = 2
 	options.DisableIdentity = true
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return &Client{redis: redis.NewClient(options), options: options}, nil
+	return &Client{redis: redis.NewClient(options), options: options, idle: idleTime}, nil
 }
 
 // quieten stops go-redis from writing to standard error what it also returns as an error. Its logger is one for the

@@ -115,7 +115,7 @@ func (c *Client) receive(ctx context.Context, channel string, in *inbox) (subscr
 	}()
 	asked := false // for a word, since the last one
 	for ctx.Err() == nil {
-		got, err := sub.ReceiveTimeout(ctx, idleTime)
+		got, err := sub.ReceiveTimeout(ctx, c.idle)
 		var network net.Error
 		switch {
 		case err == nil:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -111,6 +112,23 @@ func TestListenerComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.waitFor(t, 1, 2)
+	})
+}
+
+// A server that hangs closes no connection: the listener gives it up by itself, and one that is only quiet it does not.
+func TestListenerLeavesAServerThatHangs(t *testing.T) {
+	everyServer(t, func(t *testing.T, p *process) {
+		c := p.open(t)
+		c.idle = 100 * time.Millisecond
+		l := listenTo(t, c, "events")
+		<-time.After(10 * c.idle) // in which nothing is to happen
+		if _, missed := l.get(); missed != 1 {
+			t.Errorf("a quiet server was left %d times", missed-1)
+		}
+		p.signal(t, syscall.SIGSTOP)
+		<-time.After(5 * c.idle) // as long as the fault lasts
+		p.signal(t, syscall.SIGCONT)
+		l.waitFor(t, 0, 2)
 	})
 }
 
