@@ -34,22 +34,24 @@ type Channel struct {
 // Membership is a channel as one of its members sees it.
 type Membership struct {
 	Channel
-	Unread   int64 `json:"unread"`
-	Mentions int64 `json:"mentions"` // of the newest 200 unread, how many name the member
+	Unread   int64 `json:"unread"`   // by others; beyond 500, one's own are counted too
+	Mentions int64 `json:"mentions"` // of the newest 500 unread, how many name the member
 	ReadSeq  int64 `json:"read_seq"`
 }
 
-// selectMemberships reads memberships. The names in a message end where no letter or digit follows, so that "@ada."
-// names ada and "@ada.b" does not.
+// selectMemberships reads memberships. What it looks at of each channel is bounded, however much is unread. The names
+// in a message end where no letter or digit follows, so that "@ada." names ada and "@ada.b" does not.
 const selectMemberships = `
 	SELECT c.id, c.name, c.kind, c.kind <> 'public', c.topic, c.description, c.archived, c.last_seq, c.created_at,
-		c.last_seq - m.read_seq, (
-			SELECT count(*) FROM messages
-			WHERE channel_id = c.id AND seq > greatest(m.read_seq, c.last_seq - 200) AND author_id <> u.id
-				AND strpos(body, '@') > 0
-				AND body ~* ('(^|[^[:alnum:]._-])@(channel|' || replace(u.username, '.', '\.') || ')(?![._-]*[[:alnum:]])')
-		), m.read_seq
+		CASE WHEN c.last_seq - m.read_seq > 500 THEN c.last_seq - m.read_seq ELSE unread.count END,
+		unread.mentions, m.read_seq
 	FROM channel_members m JOIN channels c ON c.id = m.channel_id JOIN users u ON u.id = m.user_id
+	CROSS JOIN LATERAL (
+		SELECT count(*) AS count, count(*) FILTER (WHERE strpos(body, '@') > 0
+			AND body ~* ('(^|[^[:alnum:]._-])@(channel|' || replace(u.username, '.', '\.') || ')(?![._-]*[[:alnum:]])')) AS mentions
+		FROM messages
+		WHERE channel_id = c.id AND seq > greatest(m.read_seq, c.last_seq - 500) AND author_id <> u.id
+	) unread
 	WHERE m.user_id = $1`
 
 func scanMembership(row pgx.Row) (m Membership, err error) {

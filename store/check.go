@@ -36,6 +36,8 @@ func (c *checker) text(field, s string, most int) {
 func (c *checker) username(s string) {
 	if !usernamePattern.MatchString(s) {
 		c.wrong("username", "must be 1 to 32 letters (a-z), digits, or . _ - between them")
+	} else if strings.EqualFold(s, "channel") {
+		c.wrong("username", "is reserved: @channel names everybody")
 	}
 }
 

@@ -68,6 +68,8 @@ func TestRegister(t *testing.T) {
 	}
 	_, err = in.Register(t.Context(), RegisterParams{InviteCode: invite.Code, Username: "-", DisplayName: "\n"})
 	checkInvalid(t, err, "username", "display_name")
+	_, err = in.Register(t.Context(), RegisterParams{InviteCode: invite.Code, Username: "Channel"})
+	checkInvalid(t, err, "username")
 
 	bob, err := in.Register(t.Context(), RegisterParams{InviteCode: invite.Code, Username: "bob", DisplayName: "Bob", PasswordHash: "hash"})
 	if err != nil || bob.Role != Admin || bob.DisplayName != "Bob" || uses() != 1 {
