@@ -70,16 +70,15 @@ func schema(t *testing.T, conn *pgx.Conn) []string {
 // insertData puts a row in every table.
 func insertData(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
-	const id = "'00000000-0000-7000-8000-000000000001'"
 	for _, table := range []string{
-		`users (id, username, display_name, role, password_hash) VALUES (` + id + `, 'ada', 'Ada', 'owner', '')`,
-		`sessions (id, user_id, token_hash, device, ip, expires_at) VALUES (` + id + `, ` + id + `, '0123456789abcdef', '', '', now())`,
-		`channels (id, kind, name) VALUES (` + id + `, 'public', 'general')`,
-		`channel_members (channel_id, user_id) VALUES (` + id + `, ` + id + `)`,
-		`workspace (name, general_channel_id) VALUES ('Home', ` + id + `)`,
-		`invites (id, code, role, created_by) VALUES (` + id + `, '12345678', 'guest', ` + id + `)`,
+		`users (id, username, display_name, role, password_hash) VALUES (` + one + `, 'ada', 'Ada', 'owner', '')`,
+		`sessions (id, user_id, token_hash, device, ip, expires_at) VALUES (` + one + `, ` + one + `, '0123456789abcdef', '', '', now())`,
+		`channels (id, kind, name) VALUES (` + one + `, 'public', 'general')`,
+		`channel_members (channel_id, user_id) VALUES (` + one + `, ` + one + `)`,
+		`workspace (name, general_channel_id) VALUES ('Home', ` + one + `)`,
+		`invites (id, code, role, created_by) VALUES (` + one + `, '12345678', 'guest', ` + one + `)`,
 		`messages (id, channel_id, seq, author_id, client_id, body, created_at)
-			VALUES (` + id + `, ` + id + `, 1, ` + id + `, ` + id + `, 'hello', now())`,
+			VALUES (` + one + `, ` + one + `, 1, ` + one + `, ` + one + `, 'hello', now())`,
 	} {
 		if _, err := conn.Exec(t.Context(), "INSERT INTO "+table); err != nil {
 			t.Fatalf("%s: %v", table, err)
@@ -228,6 +227,45 @@ func TestFilesAreWhole(t *testing.T) {
 	}
 }
 
+const one, two = "'00000000-0000-7000-8000-000000000001'", "'00000000-0000-7000-8000-000000000002'"
+
+func message(seq, client, body string) string {
+	return `INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at)
+		VALUES (` + two + `, ` + one + `, ` + seq + `, ` + one + `, ` + client + `, ` + body + `, now())`
+}
+
+func user(name, role string) string {
+	return `INSERT INTO users (id, username, display_name, role, password_hash)
+		VALUES (` + two + `, '` + name + `', 'x', '` + role + `', '')`
+}
+
+// refused are statements that break a rule, and the SQLSTATE of the refusal.
+var refused = map[string]string{
+	message("2", one, "'x'"):                "23505", // the same client_id of the same author
+	message("1", two, "'x'"):                "23505", // the same seq
+	message("0", two, "'x'"):                "23514",
+	message("2", two, "''"):                 "23514",
+	message("2", two, "repeat('ü', 10001)"): "23514",
+	user("ADA", "member"):                   "23505", // the same username in another case
+	user("a b", "member"):                   "23514",
+	user("", "member"):                      "23514",
+	user("a.", "member"):                    "23514",
+	user(strings.Repeat("a", 33), "member"): "23514",
+	user("eve", "king"):                     "23514",
+	`INSERT INTO workspace (name, general_channel_id) VALUES ('Second', ` + one + `)`:                                                             "23505",
+	`INSERT INTO workspace (singleton, name, general_channel_id) VALUES (false, 'Second', ` + one + `)`:                                           "23514",
+	`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', 'general')`:                                                             "23505",
+	`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'secret', 'x')`:                                                                   "23514",
+	`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', 'a b')`:                                                                 "23514",
+	`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', '')`:                                                                    "23514",
+	`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'direct', 'x')`:                                                                   "23514",
+	`INSERT INTO channel_members (channel_id, user_id) VALUES (` + one + `, ` + two + `)`:                                                         "23503",
+	`INSERT INTO sessions (id, user_id, token_hash, device, ip, expires_at) VALUES (` + two + `, ` + one + `, '0123456789abcdef', '', '', now())`: "23505",
+	`UPDATE invites SET max_uses = 1, uses = 2`:                                                                                                   "23514",
+	`UPDATE invites SET role = 'owner'`:                                                                                                           "23514",
+	`DELETE FROM users`:                                                                                                                           "23503",
+}
+
 // The database itself refuses what must never be.
 func TestRulesOfTheDatabase(t *testing.T) {
 	url := postgrestest.Database(t)
@@ -236,43 +274,10 @@ func TestRulesOfTheDatabase(t *testing.T) {
 	}
 	conn := connect(t, url)
 	insertData(t, conn)
-	const one, two = "'00000000-0000-7000-8000-000000000001'", "'00000000-0000-7000-8000-000000000002'"
-	message := func(seq, client, body string) string {
-		return `INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at)
-			VALUES (` + two + `, ` + one + `, ` + seq + `, ` + one + `, ` + client + `, ` + body + `, now())`
-	}
-	user := func(name, role string) string {
-		return `INSERT INTO users (id, username, display_name, role, password_hash)
-			VALUES (` + two + `, '` + name + `', 'x', '` + role + `', '')`
-	}
-	for statement, code := range map[string]string{
-		message("2", one, "'x'"):                "23505", // the same client_id of the same author
-		message("1", two, "'x'"):                "23505", // the same seq
-		message("0", two, "'x'"):                "23514",
-		message("2", two, "''"):                 "23514",
-		message("2", two, "repeat('ü', 10001)"): "23514",
-		user("ADA", "member"):                   "23505", // the same username in another case
-		user("a b", "member"):                   "23514",
-		user("", "member"):                      "23514",
-		user("a.", "member"):                    "23514",
-		user(strings.Repeat("a", 33), "member"): "23514",
-		user("eve", "king"):                     "23514",
-		`INSERT INTO workspace (name, general_channel_id) VALUES ('Second', ` + one + `)`:                                                             "23505",
-		`INSERT INTO workspace (singleton, name, general_channel_id) VALUES (false, 'Second', ` + one + `)`:                                           "23514",
-		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', 'general')`:                                                             "23505",
-		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'secret', 'x')`:                                                                   "23514",
-		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', 'a b')`:                                                                 "23514",
-		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'public', '')`:                                                                    "23514",
-		`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'direct', 'x')`:                                                                   "23514",
-		`INSERT INTO channel_members (channel_id, user_id) VALUES (` + one + `, ` + two + `)`:                                                         "23503",
-		`INSERT INTO sessions (id, user_id, token_hash, device, ip, expires_at) VALUES (` + two + `, ` + one + `, '0123456789abcdef', '', '', now())`: "23505",
-		`UPDATE invites SET max_uses = 1, uses = 2`:                                                                                                   "23514",
-		`UPDATE invites SET role = 'owner'`:                                                                                                           "23514",
-		`DELETE FROM users`:                                                                                                                           "23503",
-	} {
+	for statement, code := range refused {
 		_, err := conn.Exec(t.Context(), statement)
-		var refused *pgconn.PgError
-		if !errors.As(err, &refused) || refused.Code != code {
+		var refusal *pgconn.PgError
+		if !errors.As(err, &refusal) || refusal.Code != code {
 			t.Errorf("%s\n\t%v, want SQLSTATE %s", statement, err, code)
 		}
 	}

@@ -11,7 +11,43 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Pages are what a simple model says they are.
+// drawPage draws a page of a channel with so many messages, and what a simple model of it says is on the page.
+func drawPage(r *rapid.T, last int64) (p Page, want []int64, more bool) {
+	p.Limit = rapid.IntRange(0, 35).Draw(r, "limit")
+	limit := int64(p.Limit)
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	// A seq far away is as good as the nearest that is beyond the end.
+	seq := rapid.OneOf(rapid.Int64Range(-2, last+5), rapid.Int64()).Draw(r, "seq")
+	near := min(max(seq, 0), last+1)
+	var from, to int64 // of the page, if the channel had no ends
+	switch rapid.SampledFrom([]string{"newest", "before", "after", "around"}).Draw(r, "kind") {
+	case "newest":
+		from, to = last-limit+1, last
+		more = from > 1
+	case "before":
+		p.Before = &seq
+		from, to = near-limit, near-1
+		more = from > 1
+	case "after":
+		p.After = &seq
+		from, to = near+1, near+limit
+		more = to < last
+	case "around":
+		p.Around = &seq
+		from, to = near-limit/2, near+limit-limit/2-1
+		if seq < 1 { // nothing is below
+			from, to = 1, limit-limit/2
+		}
+		more = from > 1 || to < last
+	}
+	for n := max(from, 1); n <= min(to, last); n++ {
+		want = append(want, n)
+	}
+	return p, want, more
+}
+
 func TestPages(t *testing.T) {
 	in := newInstance(t)
 	const last = 30
@@ -21,43 +57,7 @@ func TestPages(t *testing.T) {
 	}
 	in.say(t, in.owner, in.general, bodies...)
 	rapid.Check(t, func(r *rapid.T) {
-		p := Page{Limit: rapid.IntRange(0, 35).Draw(r, "limit")}
-		limit := p.Limit
-		if limit == 0 {
-			limit = DefaultLimit
-		}
-		seq := int64(rapid.IntRange(-2, last+5).Draw(r, "seq"))
-		if rapid.IntRange(0, 9).Draw(r, "far") == 0 {
-			seq = rapid.Int64().Draw(r, "far seq")
-		}
-		from, to := int64(1), int64(0) // of the page, were the channel without ends
-		switch rapid.SampledFrom([]string{"newest", "before", "after", "around"}).Draw(r, "kind") {
-		case "newest":
-			from, to = last-int64(limit)+1, last
-		case "before":
-			p.Before = &seq
-			end := min(seq-1, last)
-			from, to = max(end, 0)-int64(limit)+1, max(end, 0)
-			if seq < -1<<62 {
-				from, to = 0, 0
-			}
-		case "after":
-			p.After = &seq
-			from = min(max(seq, 0), last) + 1
-			to = from + int64(limit) - 1
-		case "around":
-			p.Around = &seq
-			clamped := min(max(seq, 1), last+1)
-			from, to = clamped-int64(limit/2), clamped+int64(limit-limit/2)-1
-		}
-		var want []int64
-		for n := max(from, 1); n <= min(to, last); n++ {
-			want = append(want, n)
-		}
-		wantMore := (p.After == nil && from > 1 && to > 0) || (p.Before == nil && to < last)
-		if p.After != nil {
-			wantMore = to < last
-		}
+		p, want, wantMore := drawPage(r, last)
 		list, more, err := in.Messages(t.Context(), in.general, p)
 		if err != nil {
 			r.Fatal(err)

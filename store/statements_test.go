@@ -44,10 +44,7 @@ func TestStatementsOfACall(t *testing.T) {
 	name := "Bob"
 	ctx := t.Context()
 
-	for call, c := range map[string]struct {
-		most int64
-		do   func() error
-	}{
+	checkStatements(t, &count, map[string]call{
 		"SetupNeeded":    {1, func() error { _, err := in.SetupNeeded(ctx); return err }},
 		"Workspace":      {1, func() error { _, err := in.Workspace(ctx); return err }},
 		"UserByUsername": {1, func() error { _, _, err := in.UserByUsername(ctx, "bob"); return err }},
@@ -73,13 +70,24 @@ func TestStatementsOfACall(t *testing.T) {
 		"MarkRead":        {2, func() error { _, err := in.MarkRead(ctx, bob.ID, in.general, 1); return err }},
 		"Messages":        {1, func() error { _, _, err := in.Messages(ctx, in.general, Page{}); return err }},
 		"MessagesBetween": {1, func() error { _, err := in.MessagesBetween(ctx, in.general, 1, 100); return err }},
-	} {
+	})
+}
+
+// call is a call and the most statements that it may take.
+type call struct {
+	most int64
+	do   func() error
+}
+
+func checkStatements(t *testing.T, count *counter, calls map[string]call) {
+	t.Helper()
+	for name, c := range calls {
 		before := count.statements.Load()
 		if err := c.do(); err != nil {
-			t.Errorf("%s: %v", call, err)
+			t.Errorf("%s: %v", name, err)
 		}
 		if n := count.statements.Load() - before; n > c.most {
-			t.Errorf("%s takes %d statements, at most %d wanted", call, n, c.most)
+			t.Errorf("%s takes %d statements, at most %d wanted", name, n, c.most)
 		}
 	}
 }

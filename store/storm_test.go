@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -162,48 +164,57 @@ func (s *storm) stored(f failer) map[messageKey]Message {
 	return all
 }
 
-// TestWriterKeepsItsPromises sends at random: few authors, few channels, some of which they may not write to, few
-// client_ids, so that many are doubles, from several goroutines to two nodes.
+// drawChannels makes one to three channels, each with some of the users in it.
+func drawChannels(t *testing.T, r *rapid.T, in instance, users []User) (channels []uuid.UUID, members map[[2]uuid.UUID]bool) {
+	members = map[[2]uuid.UUID]bool{}
+	for range rapid.IntRange(1, 3).Draw(r, "channels") {
+		var inside []User
+		for _, u := range users {
+			if rapid.IntRange(0, 4).Draw(r, "member") > 0 {
+				inside = append(inside, u)
+			}
+		}
+		id := in.channel(t, strings.ToLower(rand.Text()), inside...)
+		channels = append(channels, id)
+		for _, u := range inside {
+			members[[2]uuid.UUID{id, u.ID}] = true
+		}
+	}
+	return channels, members
+}
+
+// step is a send to one of the nodes.
+type step struct {
+	Send
+	node int
+}
+
+// drawLanes draws what some goroutines send, each one after the other: of few client_ids, so that many are doubles.
+func drawLanes(r *rapid.T, users []User, channels []uuid.UUID) [][]step {
+	clients := make([]uuid.UUID, rapid.IntRange(1, 12).Draw(r, "client_ids"))
+	for i := range clients {
+		clients[i] = uuid.New()
+	}
+	lane := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
+		return step{node: rapid.IntRange(0, 1).Draw(r, "node"), Send: Send{
+			AuthorID:  rapid.SampledFrom(users).Draw(r, "author").ID,
+			ChannelID: rapid.SampledFrom(channels).Draw(r, "channel"),
+			ClientID:  rapid.SampledFrom(clients).Draw(r, "client_id"),
+			Body:      rapid.StringMatching(`[a-z@ä🙂]{1,20}`).Draw(r, "body"),
+		}}
+	}), 1, 12)
+	return rapid.SliceOfN(lane, 1, 12).Draw(r, "lanes")
+}
+
+// Whatever few authors send of few client_ids to few channels, some of which they may not write to, at the same time
+// and to two nodes.
 func TestWriterKeepsItsPromises(t *testing.T) {
 	in := newInstance(t)
 	second := open(t, in.url)
 	users := []User{in.owner, in.register(t, "bob"), in.register(t, "eve")}
-	round := 0
 	rapid.Check(t, func(r *rapid.T) {
-		round++
-		var channels []uuid.UUID
-		members := map[[2]uuid.UUID]bool{}
-		for i := range rapid.IntRange(1, 3).Draw(r, "channels") {
-			var in1 []User
-			for _, u := range users {
-				if rapid.IntRange(0, 4).Draw(r, "member") > 0 {
-					in1 = append(in1, u)
-				}
-			}
-			id := in.channel(t, fmt.Sprintf("round-%d-%d", round, i), in1...)
-			channels = append(channels, id)
-			for _, u := range in1 {
-				members[[2]uuid.UUID{id, u.ID}] = true
-			}
-		}
-		clients := make([]uuid.UUID, rapid.IntRange(1, 12).Draw(r, "client_ids"))
-		for i := range clients {
-			clients[i] = uuid.New()
-		}
-		type step struct {
-			Send
-			node int
-		}
-		lane := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
-			return step{node: rapid.IntRange(0, 1).Draw(r, "node"), Send: Send{
-				AuthorID:  rapid.SampledFrom(users).Draw(r, "author").ID,
-				ChannelID: rapid.SampledFrom(channels).Draw(r, "channel"),
-				ClientID:  rapid.SampledFrom(clients).Draw(r, "client_id"),
-				Body:      rapid.StringMatching(`[a-z@ä🙂]{1,20}`).Draw(r, "body"),
-			}}
-		}), 1, 12)
-		lanes := rapid.SliceOfN(lane, 1, 12).Draw(r, "lanes")
-
+		channels, members := drawChannels(t, r, in, users)
+		lanes := drawLanes(r, users, channels)
 		s := newStorm(in, 0, channels, in.Store, second)
 		s.run(r, func() {
 			var wg sync.WaitGroup
