@@ -42,9 +42,12 @@ func (c Config) logger() *slog.Logger {
 
 // normalise returns the configuration with absolute paths, or says which path cannot work.
 func (c Config) normalise() (Config, error) {
-	for _, path := range []*string{&c.Dir, &c.FetchedDir, &c.SocketDir, &c.SecretsDir} {
-		if *path == "" {
+	for _, path := range []*string{&c.Dir, &c.FetchedDir, &c.SocketDir, &c.SecretsDir, &c.BinDir} {
+		if *path == "" && path != &c.BinDir {
 			return c, errors.New("postgres.Config needs Dir, FetchedDir, SocketDir and SecretsDir")
+		}
+		if *path == "" {
+			continue
 		}
 		absolute, err := filepath.Abs(*path)
 		if err != nil {

@@ -24,6 +24,9 @@ func TestProgramsThatFail(t *testing.T) {
 		"pg_checksums": "echo 'pg_checksums: error: no luck today' >&2; exit 1",
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "pg_checksums" && real.Major >= 18 {
+				t.Skip("since PostgreSQL 18 initdb itself makes checksums")
+			}
 			root := postgrestest.TempDir(t)
 			cfg := configIn(t, root)
 			cfg.BinDir = filepath.Join(root, "bin")

@@ -48,10 +48,7 @@ func (c Config) fetch(ctx context.Context) (err error) {
 		}
 	}()
 	c.logger().Info("no PostgreSQL is installed: fetching it", "version", version, "from", c.repository())
-	work := workspace{dir: filepath.Join(c.FetchedDir, ".fetching"), logger: c.logger()}
-	if err := work.clear(ctx); err != nil {
-		return err
-	}
+	work := c.fetching()
 	defer func() { err = errors.Join(err, work.clear(context.WithoutCancel(ctx))) }()
 	if err := work.create(); err != nil {
 		return err
@@ -60,6 +57,11 @@ func (c Config) fetch(ctx context.Context) (err error) {
 		return err
 	}
 	return c.install(work, string(version))
+}
+
+// fetching is the workspace of a download.
+func (c Config) fetching() workspace {
+	return workspace{dir: filepath.Join(c.FetchedDir, ".fetching"), logger: c.logger()}
 }
 
 // programsDir is where in the workspace the programs are unpacked.

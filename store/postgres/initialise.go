@@ -19,8 +19,12 @@ func (c Config) initialise(ctx context.Context, work workspace, binaries Binarie
 		if err == nil {
 			return
 		}
-		err = fmt.Errorf("initialise the database in %s with PostgreSQL %s: %w. Correct this and start Snug again: "+
-			"what was begun was removed", c.Dir, binaries.Version, err)
+		if ctx.Err() != nil {
+			err = fmt.Errorf("initialise the database in %s: given up: %w", c.Dir, ctx.Err())
+		} else {
+			err = fmt.Errorf("initialise the database in %s with PostgreSQL %s: %w. Correct this and start Snug again: "+
+				"what was begun was removed", c.Dir, binaries.Version, err)
+		}
 		err = errors.Join(err, work.clear(context.WithoutCancel(ctx)))
 	}()
 	if err := work.create(); err != nil {

@@ -30,12 +30,12 @@ func Provision(ctx context.Context, cfg Config) error {
 	if os.Geteuid() == 0 {
 		return errors.New("PostgreSQL refuses to run as root: start Snug as another user, or set PUID and PGID")
 	}
-	work := workspace{dir: cfg.Dir + ".initialising", logger: cfg.logger()}
 	exists, err := cfg.inspectDir()
 	if err != nil {
 		return err
 	}
-	if err := work.clear(ctx); err != nil {
+	work := workspace{dir: cfg.Dir + ".initialising", logger: cfg.logger()}
+	if err := errors.Join(work.clear(ctx), cfg.fetching().clear(ctx)); err != nil {
 		return err
 	}
 	if exists {
@@ -96,7 +96,7 @@ func (c Config) adopt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.BinDir != "" && filepath.Clean(c.BinDir) != binaries.Dir {
+	if c.BinDir != "" && c.BinDir != binaries.Dir {
 		c.logger().Warn("SNUG_POSTGRES_BIN was passed over for the programs that fit the cluster best",
 			"setting", c.BinDir, "used", binaries.Dir, "version", binaries.Version)
 	}

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,18 @@ import (
 
 func TestFirstStartMakesAClusterAndTheSecondKeepsIt(t *testing.T) {
 	cfg := newConfig(t)
-	mustProvision(t, cfg)
+	log := mustProvision(t, cfg)
+	for _, urlOf := range []func(postgres.Config) (string, error){postgres.URL, postgres.SuperuserURL} {
+		text, err := urlOf(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parsed, err := url.Parse(text); err != nil {
+			t.Error(err)
+		} else if password, _ := parsed.User.Password(); len(password) < 20 || strings.Contains(log, password) {
+			t.Errorf("the password %q is short or is in the log:\n%s", password, log)
+		}
+	}
 	expectNoLeftovers(t, dataDir(cfg))
 	before := tree(t, dataDir(cfg))
 	mustProvision(t, cfg)
@@ -103,6 +115,18 @@ func TestOnlyThePasswordOpensTheDatabase(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the socket: %v %v, want mode 0700", info, err)
 	}
+}
+
+// TestEnvironmentMeantForOthers sets what PostgreSQL's clients and embedded-postgres would heed.
+func TestEnvironmentMeantForOthers(t *testing.T) {
+	cfg := newConfig(t)
+	cmd := provisionCommand(t, cfg)
+	cmd.Env = append(cmd.Env, "TMPDIR=/nonexistent", "HOME=/nonexistent", "PGDATA=/nonexistent", "PGHOSTADDR=192.0.2.1",
+		"PGPORT=1", "PGSERVICE=none", "PGOPTIONS=-c no_such_setting=1", "PGUSER=nobody", "PGSSLMODE=verify-full")
+	if log, err := run(t, cmd); err != nil {
+		t.Fatalf("Provision: %v\n%s", err, log)
+	}
+	start(t, cfg)
 }
 
 func TestSecretsAreReused(t *testing.T) {

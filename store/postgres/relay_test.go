@@ -15,9 +15,11 @@ import (
 	"time"
 )
 
-// ask asks a relay of the repository for an archive.
+// askRelay asks a relay of the repository for an archive.
 func askRelay(t *testing.T, ctx context.Context, repository string, stall time.Duration) (status int, body []byte, failure error) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	relay, err := startRelay(ctx, relayConfig{
 		Repository: repository + "/", Dir: t.TempDir(), Stall: stall, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -59,7 +61,7 @@ func serveArchive(w http.ResponseWriter, r *http.Request) {
 func TestRelayPassesOnWhatIsWhole(t *testing.T) {
 	repository := httptest.NewServer(http.HandlerFunc(serveArchive))
 	defer repository.Close()
-	status, body, failure := askRelay(t, t.Context(), repository.URL, time.Minute)
+	status, body, failure := askRelay(t, t.Context(), repository.URL, time.Hour)
 	if status != http.StatusOK || !bytes.Equal(body, archive) || failure != nil {
 		t.Errorf("the relay answers %d with %d bytes, failure %v", status, len(body), failure)
 	}
@@ -68,7 +70,7 @@ func TestRelayPassesOnWhatIsWhole(t *testing.T) {
 func TestRelayGivesUp(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	const short, long = 100 * time.Millisecond, time.Minute
+	const short, long = 100 * time.Millisecond, time.Hour
 	tests := []struct {
 		name  string
 		ctx   context.Context
@@ -127,7 +129,7 @@ func replace(suffix string, handler http.HandlerFunc) http.HandlerFunc {
 func TestRelayWithoutARepository(t *testing.T) {
 	repository := httptest.NewServer(http.NotFoundHandler())
 	repository.Close()
-	if _, _, failure := askRelay(t, t.Context(), repository.URL, time.Minute); failure == nil ||
+	if _, _, failure := askRelay(t, t.Context(), repository.URL, time.Hour); failure == nil ||
 		!strings.Contains(failure.Error(), "connection refused") {
 		t.Errorf("failure is %v, want connection refused", failure)
 	}

@@ -135,7 +135,7 @@ func killOwn(t *testing.T, binary string, point killPoint, withPrograms bool) {
 }
 
 // samples is how many of a system call's points are tried, when not all are.
-const samples = 3
+const samples = 2
 
 // TestKillAtFileOperationsOfPrograms kills whichever process is the first to come to a point: that is initdb or a
 // server in most cases. Provision must tell, and leave nothing.
