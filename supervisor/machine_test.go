@@ -253,11 +253,14 @@ func TestCheckThatNeverReturnsHurtsNobody(t *testing.T) {
 		deaf := func(context.Context) error { <-release; return nil }
 		s, end := begin(t, w,
 			Service{Name: "deaf", Ready: deaf, Probing: Probing{StartTimeout: 5 * time.Second}},
+			Service{Name: "deafened", Ready: well, Live: deaf},
 			Service{Name: "app", Ready: well})
 		want(t, s, "app", StateReady)
-		time.Sleep(6 * time.Second)
-		if status, _ := s.Snapshot().Find("deaf"); status.Restarts == 0 {
-			t.Errorf("not restarted after its start timeout: %+v", status)
+		time.Sleep(10 * time.Second)
+		for _, name := range []string{"deaf", "deafened"} {
+			if status, _ := s.Snapshot().Find(name); status.Restarts == 0 {
+				t.Errorf("not restarted: %+v", status)
+			}
 		}
 		end()
 		close(release)
