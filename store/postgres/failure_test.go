@@ -56,14 +56,7 @@ func TestProgramsThatFail(t *testing.T) {
 func TestDiskFullAtTheFirstStart(t *testing.T) {
 	cfg := newConfig(t)
 	small := dataDir(cfg)
-	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=30m"); err != nil {
-		t.Skipf("cannot mount: %v", err)
-	}
-	defer func() {
-		if err := syscall.Unmount(small, 0); err != nil {
-			t.Error(err)
-		}
-	}()
+	mount(t, "tmpfs", small, "tmpfs", 0, "size=30m")
 	own(t, small)
 	_, err := provision(t, cfg)
 	if err == nil || !strings.Contains(err.Error(), "No space left on device") {
@@ -82,14 +75,7 @@ func TestDiskFullAtTheFirstStart(t *testing.T) {
 
 func TestReadOnlyDisk(t *testing.T) {
 	cfg := newConfig(t)
-	if err := syscall.Mount("tmpfs", dataDir(cfg), "tmpfs", syscall.MS_RDONLY, "size=30m"); err != nil {
-		t.Skipf("cannot mount: %v", err)
-	}
-	defer func() {
-		if err := syscall.Unmount(dataDir(cfg), 0); err != nil {
-			t.Error(err)
-		}
-	}()
+	mount(t, "tmpfs", dataDir(cfg), "tmpfs", syscall.MS_RDONLY, "size=30m")
 	if _, err := provision(t, cfg); err == nil || !strings.Contains(err.Error(), "read-only file system") {
 		t.Errorf("Provision on a read-only disk: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -26,46 +27,47 @@ func endPrograms(t testing.TB, root string) {
 	}
 }
 
-// TestServerOfAKilledFirstStartIsEnded leaves a postmaster running in the folder of an unfinished start.
-func TestServerOfAKilledFirstStartIsEnded(t *testing.T) {
+// orphanIn leaves a postmaster running in the folder of an unfinished start of cfg, as a killed one does.
+func orphanIn(t *testing.T, cfg postgres.Config) *server {
+	t.Helper()
 	other := newConfig(t)
 	mustProvision(t, other)
 	argv, err := postgres.Command(other)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := newConfig(t)
-	work := cfg.Dir + ".initialising"
-	makeFolder(t, work)
-	cluster := filepath.Join(work, "cluster")
+	makeFolder(t, cfg.Dir+".initialising")
+	cluster := filepath.Join(cfg.Dir+".initialising", "cluster")
 	if err := os.Rename(other.Dir, cluster); err != nil {
 		t.Fatal(err)
 	}
 	for i, arg := range argv {
-		switch arg {
-		case other.Dir:
-			argv[i] = cluster
-		case "config_file=" + filepath.Join(other.Dir, "snug.conf"):
-			argv[i] = "config_file=" + filepath.Join(cluster, "snug.conf")
-		}
+		argv[i] = strings.Replace(arg, other.Dir, cluster, 1)
 	}
 	log, err := os.Create(filepath.Join(cfg.SocketDir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	orphan, err := postgrestest.Start("/", log, syscall.SIGQUIT, argv...)
+	process, err := postgrestest.Start("/", log, syscall.SIGQUIT, argv...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer orphan.Signal(syscall.SIGKILL)
+	t.Cleanup(func() { process.Signal(syscall.SIGKILL) })
+	orphan := &server{Process: process, cfg: other, logFile: log.Name()}
 	prober := postgres.NewProber(other)
 	defer prober.Close()
-	waitFor(t, &server{Process: orphan, cfg: other, logFile: log.Name()}, prober)
+	waitFor(t, orphan, prober)
+	return orphan
+}
+
+func TestServerOfAKilledFirstStartIsEnded(t *testing.T) {
+	cfg := newConfig(t)
+	orphan := orphanIn(t, cfg)
 
 	// A person who looks on is not to be thrown out.
 	onlooker := exec.Command("sleep", "600")
-	onlooker.Dir, onlooker.SysProcAttr = cluster, postgrestest.Attributes()
+	onlooker.Dir, onlooker.SysProcAttr = cfg.Dir+".initialising", postgrestest.Attributes()
 	if err := onlooker.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -23,58 +23,68 @@ func fakePrograms(t *testing.T, dir, version string) string {
 	return dir
 }
 
-func TestLocate(t *testing.T) {
-	const none = ""
-	tests := []struct {
-		name      string
-		bin       string   // version in SNUG_POSTGRES_BIN
-		installed []string // versions, best first
-		fetched   []string // versions
-		cluster   string   // its PG_VERSION
-		want      string   // version found
-	}{
-		{"nothing", none, nil, nil, none, none},
-		{"the setting before what is installed", "15.1", []string{"17.2"}, []string{"18.3"}, none, "15.1"},
-		{"installed before fetched", none, []string{"15.1"}, []string{"18.3"}, none, "15.1"},
-		{"the first of those installed", none, []string{"17.2", "15.9"}, nil, none, "17.2"},
-		{"the newest of those fetched", none, nil, []string{"18.3", "18.10", "9.6"}, none, "18.10"},
-		{"too old is passed over", none, []string{"13.20"}, []string{"18.3"}, none, "18.3"},
-		{"only too old", none, []string{"13.20", "9.6.24"}, nil, none, none},
-		{"a beta", none, []string{"19beta1"}, nil, none, "19beta1"},
-		{"Debian's version line", none, []string{"15.18 (Debian 15.18-0+deb12u1)"}, nil, none, "15.18"},
-		{"the cluster's major before the setting", "17.2", []string{"15.9"}, nil, "15", "15.9"},
-		{"the cluster's major though fetched", none, []string{"17.2", "15.9"}, []string{"18.3"}, "18", "18.3"},
-		{"the newest of the cluster's major", "15.2", []string{"17.2", "15.9"}, []string{"15.13"}, "15", "15.13"},
-		{"the setting when equally new", "15.2", []string{"15.2"}, nil, "15", "15.2"},
-		{"none of the cluster's major", "17.2", []string{"16.1"}, []string{"18.3"}, "15", none},
+// machine is what is on a machine, by version; "" is nothing.
+type machine struct {
+	bin       string   // in SNUG_POSTGRES_BIN
+	installed []string // best first
+	fetched   []string
+	cluster   string // its PG_VERSION
+}
+
+func (m machine) config(t *testing.T) postgres.Config {
+	t.Helper()
+	root := postgrestest.TempDir(t)
+	cfg := configIn(t, root)
+	cfg.BinDir, cfg.SearchDirs = "", []string{filepath.Join(root, "absent")}
+	if m.bin != "" {
+		cfg.BinDir = fakePrograms(t, filepath.Join(root, "setting"), m.bin)
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			root := postgrestest.TempDir(t)
-			cfg := configIn(t, root)
-			cfg.BinDir = ""
-			cfg.SearchDirs = []string{filepath.Join(root, "absent")}
-			if tt.bin != none {
-				cfg.BinDir = fakePrograms(t, filepath.Join(root, "setting"), tt.bin)
-			}
-			for i, version := range tt.installed {
-				cfg.SearchDirs = append(cfg.SearchDirs, fakePrograms(t, filepath.Join(root, "installed", fmt.Sprint(i)), version))
-			}
-			for _, version := range tt.fetched {
-				fakePrograms(t, filepath.Join(cfg.FetchedDir, version, "bin"), version)
-			}
-			makeFolder(t, filepath.Join(cfg.FetchedDir, ".fetching", "bin"))
-			if tt.cluster != none {
-				clusterOf(tt.cluster)(t, &cfg)
-			}
-			found, err := postgres.Locate(cfg)
-			if found.Version != tt.want || (err == nil) != (tt.want != none) {
+	for i, version := range m.installed {
+		cfg.SearchDirs = append(cfg.SearchDirs, fakePrograms(t, filepath.Join(root, "installed", fmt.Sprint(i)), version))
+	}
+	for _, version := range m.fetched {
+		fakePrograms(t, filepath.Join(cfg.FetchedDir, version, "bin"), version)
+	}
+	fakePrograms(t, filepath.Join(cfg.FetchedDir, ".fetching", "programs", "bin"), "99.9") // not whole yet
+	if m.cluster != "" {
+		clusterOf(m.cluster)(t, &cfg)
+	}
+	return cfg
+}
+
+func TestLocate(t *testing.T) {
+	for name, tt := range map[string]struct {
+		machine
+		want string // the version found
+	}{
+		"nothing":                              {machine{}, ""},
+		"the setting before what is installed": {machine{bin: "15.1", installed: []string{"17.2"}, fetched: []string{"18.3"}}, "15.1"},
+		"installed before fetched":             {machine{installed: []string{"15.1"}, fetched: []string{"18.3"}}, "15.1"},
+		"the first of those installed":         {machine{installed: []string{"17.2", "15.9"}}, "17.2"},
+		"the newest of those fetched":          {machine{fetched: []string{"18.3", "18.10", "9.6"}}, "18.10"},
+		"too old is passed over":               {machine{installed: []string{"13.20"}, fetched: []string{"18.3"}}, "18.3"},
+		"only too old":                         {machine{installed: []string{"13.20", "9.6.24"}}, ""},
+		"a beta":                               {machine{installed: []string{"19beta1"}}, "19beta1"},
+		"Debian's version line":                {machine{installed: []string{"15.18 (Debian 15.18-0+deb12u1)"}}, "15.18"},
+		"the cluster's major before the setting": {
+			machine{bin: "17.2", installed: []string{"15.9"}, cluster: "15"}, "15.9"},
+		"the cluster's major though fetched": {
+			machine{installed: []string{"17.2", "15.9"}, fetched: []string{"18.3"}, cluster: "18"}, "18.3"},
+		"the newest of the cluster's major": {
+			machine{bin: "15.2", installed: []string{"17.2", "15.9"}, fetched: []string{"15.13"}, cluster: "15"}, "15.13"},
+		"the setting when equally new": {machine{bin: "15.2", installed: []string{"15.2"}, cluster: "15"}, "15.2"},
+		"none of the cluster's major": {
+			machine{bin: "17.2", installed: []string{"16.1"}, fetched: []string{"18.3"}, cluster: "15"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := postgres.Locate(tt.config(t))
+			if found.Version != tt.want || (err == nil) != (tt.want != "") {
 				t.Fatalf("Locate finds %v, %v; want version %q", found, err, tt.want)
 			}
-			if wantNotFound := tt.want == none && tt.cluster == none; errors.Is(err, postgres.ErrNotFound) != wantNotFound {
-				t.Errorf("the error is %v, want ErrNotFound: %v", err, wantNotFound)
+			if none := tt.want == "" && tt.cluster == ""; errors.Is(err, postgres.ErrNotFound) != none {
+				t.Errorf("the error is %v, want ErrNotFound: %v", err, none)
 			}
-			if tt.want != none && tt.bin == tt.want && !strings.HasSuffix(found.Dir, "setting") {
+			if tt.bin == tt.want && tt.bin != "" && !strings.HasSuffix(found.Dir, "setting") {
 				t.Errorf("Locate prefers %s to the setting", found.Dir)
 			}
 		})

@@ -8,7 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Provision makes the cluster ready to be started by Command. It is safe to repeat, and after a crash at any point
@@ -78,16 +79,11 @@ func (c Config) inspectDir() (exists bool, err error) {
 	return false, nil
 }
 
-// isMountPoint compares devices, as mountpoint(1) does. It does not see a bind mount within one file system.
+// isMountPoint asks the kernel (statx(2), since Linux 5.8). One that cannot tell refuses the rename later.
 func isMountPoint(dir string) bool {
-	device := func(path string) uint64 {
-		var stat syscall.Stat_t
-		if syscall.Stat(path, &stat) != nil {
-			return 0
-		}
-		return stat.Dev
-	}
-	return device(dir) != device(filepath.Dir(dir))
+	var stat unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, dir, 0, 0, &stat)
+	return err == nil && stat.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
 // adopt prepares a cluster that exists already.

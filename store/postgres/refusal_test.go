@@ -72,6 +72,10 @@ var refusals = []struct {
 		cfg.BinDir = cfg.SocketDir
 	}, []string{"SNUG_POSTGRES_BIN=", "postgres, initdb and pg_ctl"}},
 	{"a volume mounted at the cluster", mounted, []string{"mount point", "instead"}},
+	{"a folder of the same disk mounted at the cluster", func(t *testing.T, cfg *postgres.Config) {
+		makeFolder(t, cfg.Dir)
+		mount(t, cfg.Dir, cfg.Dir, "", syscall.MS_BIND, "")
+	}, []string{"mount point", "instead"}},
 	{"a volume with lost+found mounted at the cluster", func(t *testing.T, cfg *postgres.Config) {
 		mounted(t, cfg)
 		makeFolder(t, filepath.Join(cfg.Dir, "lost+found"))
@@ -91,16 +95,21 @@ func clusterOf(version string) func(*testing.T, *postgres.Config) {
 func mounted(t *testing.T, cfg *postgres.Config) {
 	t.Helper()
 	makeFolder(t, cfg.Dir)
-	if err := syscall.Mount("tmpfs", cfg.Dir, "tmpfs", 0, "size=1m"); err != nil {
+	mount(t, "tmpfs", cfg.Dir, "tmpfs", 0, "size=1m")
+	own(t, cfg.Dir)
+}
+
+// mount mounts until the end of the test, which it skips where that is not allowed.
+func mount(t *testing.T, source, target, kind string, flags uintptr, options string) {
+	t.Helper()
+	if err := syscall.Mount(source, target, kind, flags, options); err != nil {
 		t.Skipf("cannot mount: %v", err)
 	}
-	dir := cfg.Dir
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
+		if err := syscall.Unmount(target, 0); err != nil {
 			t.Error(err)
 		}
 	})
-	own(t, cfg.Dir)
 }
 
 func remove(t *testing.T, path string) {

@@ -75,9 +75,19 @@ func TestOurFilesInTheClusterAreBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// TestLogsTellNothingThatWasSaid makes errors whose details are known to hold values, and a crash.
+// secret is what users said to each other.
+const secret = "between-us-only"
+
+// telling are statements that fail, and whose errors are known to hold values.
+var telling = []string{
+	"INSERT INTO said VALUES ('" + secret + "', 1)",                // the detail has the key
+	"INSERT INTO said VALUES ('" + secret + "', NULL)",             // the detail has the row
+	"SELECT '" + secret + "' FROM nowhere",                         // the statement itself is logged with the error
+	"DO $$BEGIN EXECUTE 'SELECT 1/0 AS \"" + secret + "\"'; END$$", // the context has the inner statement
+	"PREPARE p AS INSERT INTO said VALUES ($1, NULL); EXECUTE p('" + secret + "')",
+}
+
 func TestLogsTellNothingThatWasSaid(t *testing.T) {
-	const secret = "between-us-only"
 	cfg := newConfig(t)
 	mustProvision(t, cfg)
 	s := start(t, cfg)
@@ -90,13 +100,7 @@ func TestLogsTellNothingThatWasSaid(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, statement := range []string{
-		"INSERT INTO said VALUES ('" + secret + "', 1)",                                // its detail has the key
-		"INSERT INTO said VALUES ('" + secret + "', NULL)",                             // its detail has the row
-		"SELECT '" + secret + "' FROM nowhere",                                         //
-		"DO $$BEGIN EXECUTE 'SELECT 1/0 AS \"" + secret + "\"'; END$$",                 // its context has the query
-		"PREPARE p AS INSERT INTO said VALUES ($1, NULL); EXECUTE p('" + secret + "')", //
-	} {
+	for _, statement := range telling {
 		_, err := conn.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol)
 		if _, ok := errors.AsType[*pgconn.PgError](err); !ok {
 			t.Fatalf("%s: %v, want an error of PostgreSQL", statement, err)
@@ -105,24 +109,34 @@ func TestLogsTellNothingThatWasSaid(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "INSERT INTO said VALUES ($1, NULL)", secret); err == nil {
 		t.Fatal("NULL was stored")
 	}
+	killBackend(t, conn)
+	waitForLog(t, s, "terminated by signal 9")
+	if log := s.log(t); strings.Contains(log, secret) {
+		t.Errorf("the log has what was said:\n%s", log)
+	}
+	expectLogLines(t, s)
+}
 
-	pid, err := strconv.Atoi(ask(t, conn, "SELECT pg_backend_pid()::text"))
+// killBackend makes the server log a crash, to which it would add the last statement.
+func killBackend(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	pid, err := strconv.Atoi(ask(t, conn, "SELECT pg_backend_pid()::text || substr('"+secret+"', 1, 0)"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil { // its query is known: the server would log it
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitForLog(t, s, "terminated by signal 9")
+}
 
-	log := s.log(t)
-	if strings.Contains(log, secret) {
-		t.Errorf("the log has what was said:\n%s", log)
-	}
-	line := regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC \[\d+\] [A-Z0-9]+:  |\t)`)
-	for text := range strings.Lines(log) {
-		if !line.MatchString(text) {
-			t.Errorf("a line is not as documented: %q", text)
+// logLine is how LogLinePrefix says that lines are.
+var logLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC \[\d+\] [A-Z0-9]+:  |\t)`)
+
+func expectLogLines(t *testing.T, s *server) {
+	t.Helper()
+	for line := range strings.Lines(s.log(t)) {
+		if !logLine.MatchString(line) {
+			t.Errorf("a line is not as documented: %q", line)
 		}
 	}
 }
