@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -132,6 +133,9 @@ func (r *relay) get(url string, w io.Writer) error {
 		return fmt.Errorf("the address of the repository is no URL: %w", err)
 	}
 	response, err := http.DefaultClient.Do(request)
+	if failed, ok := errors.AsType[*neturl.Error](err); ok {
+		err = failed.Err // without the address, which is told anyway
+	}
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", url, causeOr(ctx, err))
 	}
