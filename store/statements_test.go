@@ -130,7 +130,7 @@ func TestPlansReadByIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(t.Context()) }()
-	if _, err := tx.Exec(t.Context(), byIndex); err != nil {
+	if _, err := tx.Exec(t.Context(), settings); err != nil {
 		t.Fatal(err)
 	}
 	ids := make([][16]byte, 100)

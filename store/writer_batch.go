@@ -14,10 +14,16 @@ import (
 
 // A batch is one pipeline: one round trip, and one transaction, which commits at its end.
 
-// byIndex has the transaction's statements planned to read by index. Plans are kept, and one that was made while a
-// table was small reads all of it: measured on a new instance, 15 times slower for up to a minute, until autovacuum
-// has counted the rows. (Planning each time anew costs more than it gains here.)
-const byIndex = `SELECT set_config('enable_seqscan', 'off', true)`
+// settings are those of the transaction.
+//
+// Plans are to read by index: they are kept, and one that was made while a table was small reads all of it. Measured on
+// a new instance: 15 times slower for up to a minute, until autovacuum has counted the rows. (Planning each time anew
+// costs more than it gains here.)
+//
+// The commit is to be durable, also in a database whose owner has set it not to wait for that.
+const settings = `
+	SELECT set_config('enable_seqscan', 'off', true), set_config('synchronous_commit',
+		CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)`
 
 // lockChannels is a statement of its own because each statement sees what was committed when it began
 // (isolation level READ COMMITTED): storeBatch begins with all locks held, and so sees every message that another
@@ -127,7 +133,7 @@ func (w *Writer) exchange(ctx context.Context, batch []*pending) (verdicts []ver
 			err = fmt.Errorf("commit: %w", closeErr)
 		}
 	}()
-	for _, step := range []string{"prepare to plan", "lock channels"} {
+	for _, step := range []string{"set up", "lock channels"} {
 		if _, err := results.Exec(); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", step, err)
 		}
@@ -169,7 +175,7 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 		locked[p.ChannelID] = true
 	}
 	pipe := &pgx.Batch{}
-	pipe.Queue(byIndex)
+	pipe.Queue(settings)
 	pipe.Queue(lockChannels, slices.Collect(maps.Keys(locked)))
 	if len(doubtful) > 0 {
 		pipe.Queue(findDoubtful, doubtful)

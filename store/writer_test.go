@@ -263,6 +263,25 @@ func TestSenderThatLeft(t *testing.T) {
 	}
 }
 
+// What is acknowledged is durable, whatever the database's owner has set, and a stricter setting is kept.
+func TestCommitsAreDurable(t *testing.T) {
+	in := newInstance(t)
+	in.must(t, `CREATE TABLE seen (setting text)`)
+	in.must(t, `CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+		$$BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END$$`)
+	in.must(t, `CREATE TRIGGER see AFTER INSERT ON messages FOR EACH ROW EXECUTE FUNCTION see()`)
+	for set, want := range map[string]string{"off": "on", "on": "on", "remote_apply": "remote_apply"} {
+		in.must(t, `DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = `+set+`', current_database()); END$$`)
+		in.must(t, `DELETE FROM seen`)
+		in.pool.Reset() // a setting of the database holds for new sessions
+		in.say(t, in.owner, in.general, "hello")
+		var got string
+		if err := in.pool.QueryRow(t.Context(), `SELECT setting FROM seen`).Scan(&got); err != nil || got != want {
+			t.Errorf("with synchronous_commit %s messages were stored with %q, %v", set, got, err)
+		}
+	}
+}
+
 // checkGapless wants the channels' messages to have seq 1, 2, 3, … up to the channel's last, and one per client_id.
 func checkGapless(t testing.TB, in instance, channels ...uuid.UUID) {
 	t.Helper()
