@@ -18,12 +18,6 @@ func (c *Client) Publish(ctx context.Context, channel string, payload []byte) er
 	return nil
 }
 
-// Subscribe calls message with each payload published to the channel, one after the other, until ctx ends. It is
-// [Client.Listen] for those who need not know what they missed.
-func (c *Client) Subscribe(ctx context.Context, channel string, message func(payload []byte)) error {
-	return c.Listen(ctx, Listener{Channel: channel, Message: message})
-}
-
 // Listener is who listens to a channel, and how.
 type Listener struct {
 	Channel string
