@@ -74,7 +74,7 @@ func (s *Server) guard(access access) func(huma.Context, func(huma.Context)) {
 // authorize finds out who sends a request, and whether they may.
 func (s *Server) authorize(c *fiber.Ctx, access access) (identity, error) {
 	token, byCookie := credentials(c)
-	if !safeMethod(c.Method()) && byCookie && !s.sameSite(c, token == "") {
+	if !safeMethod(c.Method()) && byCookie && !s.sameSite(c) {
 		return identity{}, newProblem(store.Forbidden, "This request came from another site.")
 	}
 	if access == public {
@@ -103,16 +103,15 @@ func (s *Server) identify(ctx context.Context, token string) (identity, error) {
 }
 
 // sameSite reports whether a request was sent by a page of this server. Browsers say so by Sec-Fetch-Site, which only
-// they can set (https://www.w3.org/TR/fetch-metadata/), and where they do not, by Origin. A request with neither is from
-// no browser of today; whether that is good enough is up to the caller.
-func (s *Server) sameSite(c *fiber.Ctx, without bool) bool {
+// they can set (https://www.w3.org/TR/fetch-metadata/), and where they do not, by Origin, which they send with every
+// request from elsewhere that may change something (https://fetch.spec.whatwg.org/#origin-header). A request with neither
+// is a program's, which nobody can trick into sending its cookie.
+func (s *Server) sameSite(c *fiber.Ctx) bool {
 	if site := c.Get("Sec-Fetch-Site"); site != "" {
 		return site == "same-origin" || site == "none"
 	}
-	if origin := c.Get(fiber.HeaderOrigin); origin != "" {
-		return s.ownOrigin(origin, requestOf(c.UserContext()).host)
-	}
-	return without
+	origin := c.Get(fiber.HeaderOrigin)
+	return origin == "" || s.ownOrigin(origin, requestOf(c.UserContext()).host)
 }
 
 // ownOrigin reports whether an Origin header names this server: by the host that was asked, or by the public URL.
