@@ -41,6 +41,9 @@ const ownOnly = "--detach-on=execve"
 // sweepBinary copies this test binary to where the user of PostgreSQL may run it, named "provision".
 func sweepBinary(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a sweep takes up to a minute")
+	}
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Skipf("strace is needed to kill at a given system call: %v", err)
 	}
@@ -177,6 +180,9 @@ func killAny(t *testing.T, binary string, point killPoint) {
 // TestKillAtMoments kills Provision's process at moments spread over its run, while its programs go on: the next
 // start meets them at their work.
 func TestKillAtMoments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a sweep takes up to a minute")
+	}
 	t.Cleanup(func() { removeSharedMemory(t) })
 	moments := 10
 	if fullSweep {
