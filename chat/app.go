@@ -33,9 +33,9 @@ func (s *Server) newApp() *fiber.App {
 		DisableStartupMessage: true,
 		BodyLimit:             bodyLimit,
 		ReadBufferSize:        headerLimit,
-		ReadTimeout:           s.timing.readRequest,
-		WriteTimeout:          s.timing.handle + s.timing.readRequest,
-		IdleTimeout:           s.timing.idle,
+		ReadTimeout:           s.tuning.readRequest,
+		WriteTimeout:          s.tuning.handle + s.tuning.readRequest,
+		IdleTimeout:           s.tuning.idle,
 		ErrorHandler:          s.writeError,
 	})
 	app.Server().CloseOnShutdown = true
@@ -114,7 +114,7 @@ func requestOf(ctx context.Context) request {
 
 // withRequest bounds the time of a request, and makes what it says of itself known to the handlers.
 func (s *Server) withRequest(c *fiber.Ctx) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.timing.handle)
+	ctx, cancel := context.WithTimeout(context.Background(), s.tuning.handle)
 	defer cancel()
 	host := string(c.Request().Host())
 	c.SetUserContext(context.WithValue(ctx, requestKey{}, request{

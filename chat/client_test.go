@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/fasthttp/websocket"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"snug/chat/chattest"
 	"snug/store"
@@ -321,6 +323,21 @@ func (s *socket) closed() int {
 			return e.Code
 		default:
 			s.t.Fatalf("waiting for a close frame: %v", err)
+		}
+	}
+}
+
+// connect opens a connection to a database until the test ends. The database may just be starting anew.
+func connect(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	for deadline := time.Now().Add(waitLimit); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := pgx.Connect(t.Context(), url)
+		if err == nil {
+			t.Cleanup(func() { _ = conn.Close(context.Background()) })
+			return conn
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestPanicsAreLoggedAndNotShown(t *testing.T) {
 
 // A request that does not arrive whole is ended, whether its head or its body is missing.
 func TestHalfSentRequestsAreEnded(t *testing.T) {
-	s := chattest.Start(t, chattest.Options{New: chat.WithTiming(chat.Timing{ReadRequest: 300 * time.Millisecond})})
+	s := chattest.Start(t, chattest.Options{New: chat.With(chat.Tuning{ReadRequest: 300 * time.Millisecond})})
 	var wait sync.WaitGroup
 	for i := range 50 {
 		wait.Go(func() {

@@ -6,24 +6,29 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Timing gives tests other durations.
-type Timing struct {
+// Tuning is what tests have otherwise; what is not set is as usual.
+type Tuning struct {
 	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, PresenceGrace time.Duration
+
+	Outbox int
 }
 
-// WithTiming returns a New whose servers have the durations that are set.
-func WithTiming(t Timing) func(Config) (*Server, error) {
-	timing := defaultTiming()
+// With returns a New whose servers are tuned.
+func With(t Tuning) func(Config) (*Server, error) {
+	tuning := defaultTuning()
 	for to, from := range map[*time.Duration]time.Duration{
-		&timing.readRequest: t.ReadRequest, &timing.idle: t.Idle, &timing.hello: t.Hello, &timing.ping: t.Ping,
-		&timing.silence: t.Silence, &timing.write: t.Write, &timing.drain: t.Drain, &timing.poll: t.Poll,
-		&timing.presenceGrace: t.PresenceGrace,
+		&tuning.readRequest: t.ReadRequest, &tuning.idle: t.Idle, &tuning.hello: t.Hello, &tuning.ping: t.Ping,
+		&tuning.silence: t.Silence, &tuning.write: t.Write, &tuning.drain: t.Drain, &tuning.poll: t.Poll,
+		&tuning.presenceGrace: t.PresenceGrace,
 	} {
 		if from != 0 {
 			*to = from
 		}
 	}
-	return func(cfg Config) (*Server, error) { return newServer(cfg, timing) }
+	if t.Outbox != 0 {
+		tuning.outbox = t.Outbox
+	}
+	return func(cfg Config) (*Server, error) { return newServer(cfg, tuning) }
 }
 
 // WithPanic is New for a server that panics with the value at GET /api/panic.

@@ -42,7 +42,7 @@ type hubConfig struct {
 	Node   uuid.UUID // this node's own name
 	Store  *store.Store
 	Cache  *cache.Client
-	Timing timing
+	Tuning tuning
 	Logger *slog.Logger
 }
 
@@ -58,7 +58,7 @@ func newHub(cfg hubConfig) *hub {
 		hubConfig: cfg, markdown: md, recent: newRecentMessages(md), catchup: newCatchup(cfg.Store, md),
 		ops: make(chan func(), 256), ended: make(chan struct{}), pollNow: make(chan struct{}, 1), backlog: backlog{wake: make(chan struct{}, 1)}, outgoing: make(chan nodeEvent, 1024),
 		conns: map[*conn]bool{}, channels: map[uuid.UUID]*hubChannel{}, sessions: map[uuid.UUID]map[*conn]bool{},
-		presence: newPresence(cfg.Timing.presenceGrace), peers: map[uuid.UUID]*peer{},
+		presence: newPresence(cfg.Tuning.presenceGrace), peers: map[uuid.UUID]*peer{},
 	}
 }
 
@@ -71,7 +71,7 @@ func (h *hub) run(ctx context.Context) error {
 	helpers.Go(func() { h.publish(ctx) })
 	helpers.Go(func() { h.listen(ctx) })
 
-	poll := time.NewTicker(h.Timing.poll)
+	poll := time.NewTicker(h.Tuning.poll)
 	defer poll.Stop()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()

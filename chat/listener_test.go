@@ -70,7 +70,7 @@ func TestASharedSocketOutlivesTheServer(t *testing.T) {
 		t.Error(err)
 	}
 	before := asked.Load()
-	s = chattest.Start(t, chattest.Options{Listener: l, DatabaseURL: url, Cache: cache})
+	chattest.Start(t, chattest.Options{Listener: l, DatabaseURL: url, Cache: cache})
 	for deadline := time.Now().Add(waitLimit); asked.Load() < before+10; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody is answered after the takeover")

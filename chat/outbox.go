@@ -6,15 +6,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// outboxLimit is how many bytes may wait for one connection. Messages are shared by all who wait for them.
-const outboxLimit = 8 << 20
-
 // outbox is what waits to be written to one connection. Anybody puts in, the connection's writer takes out; putting
 // in never waits. When too much waits, the connection is closed as too slow.
 type outbox struct {
+	limit  int // bytes that may wait
 	mu     sync.Mutex
 	items  []item
-	size   int
+	size   int           // bytes of items
 	ending *ending       // nothing is put in any more
 	wake   chan struct{} // holds one when there is something to take
 }
@@ -39,7 +37,7 @@ type ending struct {
 	last   []byte // a frame to write before; may be nil
 }
 
-func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
+func newOutbox(limit int) *outbox { return &outbox{limit: limit, wake: make(chan struct{}, 1)} }
 
 // put adds an item, unless the connection is being closed.
 func (o *outbox) put(it item) {
@@ -52,7 +50,7 @@ func (o *outbox) put(it item) {
 	if o.ending != nil {
 		return
 	}
-	if o.size += size; o.size > outboxLimit {
+	if o.size += size; o.size > o.limit {
 		o.items, o.ending = nil, &ending{code: closeTooSlow, reason: "reads too slowly; resume where you are"}
 	} else {
 		o.items = append(o.items, it)
@@ -68,6 +66,13 @@ func (o *outbox) close(e ending) {
 		o.ending = &e
 		o.signal()
 	}
+}
+
+// closing reports whether the connection is being closed.
+func (o *outbox) closing() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ending != nil
 }
 
 // take returns what is there, and how to end after it, if so.

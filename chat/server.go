@@ -36,7 +36,7 @@ type Config struct {
 // Server is one node of the chat.
 type Server struct {
 	cfg       Config
-	timing    timing
+	tuning    tuning
 	log       *slog.Logger
 	store     *store.Store
 	publicURL *url.URL // nil when none is configured
@@ -57,8 +57,8 @@ type Server struct {
 	closeBuffers sync.Pool // of the WebSocket library
 }
 
-// timing holds the durations that tests shorten.
-type timing struct {
+// tuning is what tests have otherwise.
+type tuning struct {
 	readRequest   time.Duration // for a whole request to arrive
 	idle          time.Duration // of a connection between requests
 	handle        time.Duration // for a request to be answered
@@ -69,20 +69,22 @@ type timing struct {
 	drain         time.Duration // for the end of a server, before what is left is cut
 	poll          time.Duration // between looks for messages that no event told of
 	presenceGrace time.Duration // before somebody who left is told to be away: a page may be loading anew
+	outbox        int           // bytes that may wait for one WebSocket; messages are shared by all who wait for them
 }
 
-func defaultTiming() timing {
-	return timing{
+func defaultTuning() tuning {
+	return tuning{
 		readRequest: 10 * time.Second, idle: 75 * time.Second, handle: 10 * time.Second,
 		hello: 10 * time.Second, ping: 25 * time.Second, silence: 60 * time.Second, write: 10 * time.Second,
 		drain: 8 * time.Second, poll: 2 * time.Second, presenceGrace: 3 * time.Second,
+		outbox: 8 << 20,
 	}
 }
 
 // New makes a server. Nothing runs and nothing is accepted before [Server.Serve].
-func New(cfg Config) (*Server, error) { return newServer(cfg, defaultTiming()) }
+func New(cfg Config) (*Server, error) { return newServer(cfg, defaultTuning()) }
 
-func newServer(cfg Config, timing timing) (*Server, error) {
+func newServer(cfg Config, tuning tuning) (*Server, error) {
 	if cfg.Store == nil || cfg.Cache == nil || cfg.Listener == nil {
 		return nil, errors.New("chat needs a store, a cache client and a listener")
 	}
@@ -90,7 +92,7 @@ func newServer(cfg Config, timing timing) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		cfg: cfg, timing: timing, log: cfg.Logger, store: cfg.Store, started: time.Now(),
+		cfg: cfg, tuning: tuning, log: cfg.Logger, store: cfg.Store, started: time.Now(),
 		passwords: newPasswords(),
 		logins:    newLoginLimiter(cfg.Cache, cfg.Logger),
 		listener:  shareListener(cfg.Listener, cfg.Logger),
@@ -103,7 +105,7 @@ func newServer(cfg Config, timing timing) (*Server, error) {
 	if s.site, err = newSite(web.Files); err != nil {
 		return nil, fmt.Errorf("prepare the web client: %w", err)
 	}
-	s.hub = newHub(hubConfig{Node: uuid.New(), Store: cfg.Store, Cache: cfg.Cache, Timing: timing, Logger: cfg.Logger})
+	s.hub = newHub(hubConfig{Node: uuid.New(), Store: cfg.Store, Cache: cfg.Cache, Tuning: tuning, Logger: cfg.Logger})
 	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.hub.committed, Logger: cfg.Logger})
 	s.health = newHealthReporter(s)
 	s.app = s.newApp()
@@ -158,7 +160,7 @@ func (s *Server) Serve(ctx context.Context) error {
 // drain ends what clients see, in the order in which they can do without it: no new connections, goodbye to the
 // sockets, the rest of the requests.
 func (s *Server) drain(public <-chan error) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.timing.drain)
+	ctx, cancel := context.WithTimeout(context.Background(), s.tuning.drain)
 	defer cancel()
 	_ = s.listener.Close()
 	<-public

@@ -113,7 +113,7 @@ func refuseSocket(ws *websocket.Conn) {
 // serveSocket serves one socket from the upgrade to its end.
 func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	c := &conn{
-		server: s, ws: ws, net: underlying(ws), who: who, out: newOutbox(), gone: make(chan struct{}),
+		server: s, ws: ws, net: underlying(ws), who: who, out: newOutbox(s.tuning.outbox), gone: make(chan struct{}),
 		work: make(chan func(), workQueue), finished: make(chan struct{}),
 		pages: make(chan page, 1), readEnded: make(chan struct{}),
 		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{},
@@ -178,12 +178,17 @@ func (c *conn) goodbye(ctx context.Context) {
 	}
 }
 
-// enqueue gives the worker something to do, and waits while it has too much.
+// enqueue gives the worker something to do, and waits while it has too much. When the socket is to be ended, the job is
+// dropped: it is not answered, so the client sends it again when it is back.
 func (c *conn) enqueue(job func()) {
 	c.workMu.Lock()
 	if c.leaving {
 		c.workMu.Unlock()
-		return // not answered, so the client sends it again when it is back
+		select { // what was sent before has the time of the machine first
+		case <-c.finished:
+		case <-c.ctx.Done():
+		}
+		return
 	}
 	c.undone++
 	c.workMu.Unlock()

@@ -28,7 +28,7 @@ func (c *conn) read() {
 	})
 	c.ws.SetPongHandler(func(string) error { return c.listenOn() })
 	c.ws.SetCloseHandler(func(int, string) error { return nil }) // the writer answers
-	_ = c.ws.SetReadDeadline(time.Now().Add(c.server.timing.hello))
+	_ = c.ws.SetReadDeadline(time.Now().Add(c.server.tuning.hello))
 	var frame bytes.Buffer
 	for {
 		kind, reader, err := c.ws.NextReader()
@@ -40,6 +40,9 @@ func (c *conn) read() {
 		if _, err := frame.ReadFrom(reader); err != nil {
 			c.lost(err)
 			return
+		}
+		if c.out.closing() {
+			continue // on to the client's answer to the close
 		}
 		if kind != fastws.TextMessage {
 			c.fault(invalidField("frame", "must be text, in JSON"))
@@ -61,7 +64,7 @@ func (c *conn) listenOn() error {
 	if !c.greeted {
 		return nil // the hello has a deadline of its own
 	}
-	return c.ws.SetReadDeadline(time.Now().Add(c.server.timing.silence))
+	return c.ws.SetReadDeadline(time.Now().Add(c.server.tuning.silence))
 }
 
 // lost notes why there is nothing more to read. The writer is not to try for long to write to a peer that is not there.

@@ -25,7 +25,7 @@ type socketWriter struct {
 // write writes what is due until the connection is to be closed, and closes it.
 func (c *conn) write() {
 	w := &socketWriter{conn: c, delivery: newDelivery()}
-	ping := time.NewTicker(c.server.timing.ping)
+	ping := time.NewTicker(c.server.tuning.ping)
 	defer ping.Stop()
 	expiry := time.NewTimer(time.Until(c.who.Session.ExpiresAt))
 	defer expiry.Stop()
@@ -56,7 +56,7 @@ func (c *conn) write() {
 func (w *socketWriter) finish(end ending) {
 	w.append(end.last)
 	w.flush()
-	deadline := time.Now().Add(w.server.timing.write)
+	deadline := time.Now().Add(w.server.tuning.write)
 	if w.err == nil {
 		w.err = w.ws.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(end.code, end.reason), deadline)
 	}
@@ -148,7 +148,7 @@ func (w *socketWriter) writeOut(frames []byte) {
 	const piece = 4 * writeSize
 	for len(frames) > 0 && w.err == nil {
 		n := min(len(frames), piece)
-		if w.err = w.net.SetWriteDeadline(time.Now().Add(w.server.timing.write)); w.err == nil {
+		if w.err = w.net.SetWriteDeadline(time.Now().Add(w.server.tuning.write)); w.err == nil {
 			_, w.err = w.net.Write(frames[:n])
 		}
 		frames = frames[n:]

@@ -1,0 +1,141 @@
+package chat
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+// sequence is a channel in the database and what a client has been written of it.
+type sequence struct {
+	t       *rapid.T
+	id      uuid.UUID
+	head    int64 // committed
+	written int64 // seq of the last message that the client got
+}
+
+// run makes a run of the messages from first to last.
+func (s *sequence) run(first, last int64) *run {
+	var messages []json.RawMessage
+	for seq := first; seq <= last; seq++ {
+		messages = append(messages, fmt.Appendf(nil, `{"channel":%q,"seq":%d}`, s.id, seq))
+	}
+	return newRun(s.id, first, messages)
+}
+
+// client takes frames as a WebSocket client does, and wants them in order.
+type client struct {
+	t        *rapid.T
+	channels map[uuid.UUID]*sequence
+}
+
+func (c client) take(frames []byte) {
+	for len(frames) > 0 {
+		if frames[0] != 0x81 || frames[1] > 125 {
+			c.t.Fatalf("not a short text frame: % x", frames[:2])
+		}
+		end := 2 + int(frames[1])
+		var f struct {
+			Message struct {
+				Channel uuid.UUID
+				Seq     int64
+			}
+		}
+		if err := json.Unmarshal(frames[2:end], &f); err != nil {
+			c.t.Fatalf("frame %s: %v", frames[2:end], err)
+		}
+		s := c.channels[f.Message.Channel]
+		if f.Message.Seq != s.written+1 {
+			c.t.Fatalf("after %d came %d", s.written, f.Message.Seq)
+		}
+		s.written++
+		frames = frames[end:]
+	}
+}
+
+// Whatever gets lost, doubled or out of order on the way to a socket, its client gets every message once and in order.
+func TestDeliveryIsInOrderWithoutGapOrDouble(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d, c := newDelivery(), client{t: t, channels: map[uuid.UUID]*sequence{}}
+		var all []*sequence
+		for range rapid.IntRange(1, 3).Draw(t, "channels") {
+			head := rapid.Int64Range(0, 20).Draw(t, "head")
+			cursor := rapid.Int64Range(0, head).Draw(t, "cursor")
+			s := &sequence{t: t, id: uuid.New(), head: head, written: cursor}
+			all, c.channels[s.id] = append(all, s), s
+			d.join(s.id, cursor, head)
+		}
+		fetch := func(pageSize int64) {
+			if missing, any := d.missing(); any {
+				s := c.channels[missing.channel]
+				if missing.to > s.head || missing.from <= s.written {
+					t.Fatalf("asks for %d to %d, where %d is written of %d", missing.from, missing.to, s.written, s.head)
+				}
+				to := min(missing.to, missing.from+pageSize-1)
+				d.offer(s.run(missing.from, to), c.take)
+				d.skip(s.id, to, c.take)
+			}
+		}
+		one := rapid.SampledFrom(all)
+		t.Repeat(map[string]func(*rapid.T){
+			"commit": func(t *rapid.T) {
+				s := one.Draw(t, "channel")
+				s.head += rapid.Int64Range(1, 4).Draw(t, "messages")
+			},
+			"event": func(t *rapid.T) { // of any messages there are: early, late, again
+				s := one.Draw(t, "channel")
+				first := rapid.Int64Range(1, s.head+1).Draw(t, "first")
+				d.offer(s.run(first, rapid.Int64Range(first-1, s.head).Draw(t, "last")), c.take)
+			},
+			"nudge": func(t *rapid.T) {
+				s := one.Draw(t, "channel")
+				seq := rapid.Int64Range(0, s.head).Draw(t, "seq")
+				d.offer(&run{channel: s.id, first: seq + 1, last: seq}, c.take)
+			},
+			"fetch": func(t *rapid.T) { fetch(rapid.Int64Range(1, 5).Draw(t, "page")) },
+		})
+		for _, s := range all {
+			d.offer(&run{channel: s.id, first: s.head + 1, last: s.head}, c.take)
+		}
+		for _, any := d.missing(); any; _, any = d.missing() {
+			fetch(3)
+		}
+		for _, s := range all {
+			if s.written != s.head {
+				t.Fatalf("in the end %d is written of %d", s.written, s.head)
+			}
+			if p := d.channels[s.id]; len(p.waiting) > 0 || p.size != 0 {
+				t.Fatalf("in the end %d runs wait, of %d bytes", len(p.waiting), p.size)
+			}
+		}
+	})
+}
+
+func TestDeliveryKeepsLittleWhileMessagesAreMissing(t *testing.T) {
+	d, id := newDelivery(), uuid.New()
+	d.join(id, 0, 0)
+	big := &run{channel: id, frames: make([]byte, waitingLimit/3)}
+	for seq := int64(2); seq < 100; seq++ {
+		r := *big
+		r.first, r.last, r.ends = seq, seq, []int{len(r.frames)}
+		d.offer(&r, func([]byte) { t.Fatal("written before its time") })
+	}
+	if missing, any := d.missing(); !any || missing.from != 1 || missing.to != 99 {
+		t.Errorf("asks for %+v", missing)
+	}
+	if p := d.channels[id]; p.size > waitingLimit || len(p.waiting) > 3 {
+		t.Errorf("%d bytes wait", p.size)
+	}
+}
+
+func TestFramesOfEveryLength(t *testing.T) {
+	for length, head := range map[int]int{0: 2, 125: 2, 126: 4, 65535: 4, 65536: 10} {
+		frame := appendFrame([]byte("x"), make([]byte, length/2), make([]byte, length-length/2))
+		if len(frame) != 1+head+length || frame[1] != 0x81 {
+			t.Errorf("a frame of %d bytes has %d", length, len(frame))
+		}
+	}
+}

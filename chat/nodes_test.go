@@ -1,0 +1,140 @@
+package chat_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"snug/chat"
+	"snug/chat/chattest"
+)
+
+// acquainted waits until two nodes have heard of each other.
+func acquainted(t *testing.T, a, b user) {
+	t.Helper()
+	for _, pair := range [][2]user{{a, b}, {b, a}} {
+		here, _ := pair[0].open(nil)
+		for deadline := time.Now().Add(waitLimit); ; {
+			there, welcome := pair[1].open(nil)
+			_ = there.ws.Close()
+			if strings.Contains(string(welcome.Online), pair[0].ID.String()) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s is not seen online from the other node: %s", pair[0].Username, welcome.Online)
+			}
+		}
+		_ = here.ws.Close()
+	}
+}
+
+func TestTwoNodesAreOneChat(t *testing.T) {
+	// A poll that is long away: what is told comes through the cache.
+	servers := nodes(t, 2, chattest.Options{New: chat.With(chat.Tuning{Poll: time.Hour, PresenceGrace: time.Millisecond})})
+	ada := setUp(t, servers[0])
+	bob := ada.invite("bob").on(servers[1])
+	general := ada.general()
+	acquainted(t, ada, bob)
+
+	adas, _ := ada.open(nil)
+	adas.next("resumed")
+	bobs, _ := bob.open(nil)
+	bobs.next("resumed")
+
+	// Both write at once, and see the same order.
+	const each = 40
+	var wait sync.WaitGroup
+	for _, u := range []user{ada, bob} {
+		wait.Go(func() {
+			for i := range each {
+				u.send(general, fmt.Sprint(u.Username, " ", i))
+			}
+		})
+	}
+	var orders [2][]uuid.UUID
+	for i, socket := range []*socket{adas, bobs} {
+		for seq := int64(1); seq <= 2*each; seq++ {
+			m := socket.next("message").message(t)
+			if m.Seq != seq {
+				t.Fatalf("node %d: seq %d came as number %d", i, m.Seq, seq)
+			}
+			orders[i] = append(orders[i], m.ID)
+		}
+	}
+	wait.Wait()
+	if fmt.Sprint(orders[0]) != fmt.Sprint(orders[1]) {
+		t.Error("the nodes show different orders")
+	}
+
+	bobs.send(object{"type": "typing", "channel_id": general})
+	if f := adas.next("typing"); f.UserID != bob.ID {
+		t.Errorf("typing on the other node: %+v", f)
+	}
+	elsewhere, _ := bob.on(servers[0]).open(nil)
+	bobs.send(object{"type": "read", "channel_id": general, "seq": 7})
+	if f := elsewhere.next("read"); f.Seq != 7 {
+		t.Errorf("read on the other node: %+v", f)
+	}
+	_ = elsewhere.ws.Close()
+	eve := ada.invite("eve")
+	if f := bobs.next("member"); !strings.Contains(string(f.User), eve.ID.String()) {
+		t.Errorf("a member who joined on the other node: %+v", f)
+	}
+
+	// A logout on one node ends the login's socket on the other.
+	bob.on(servers[0]).call("POST", "/api/auth/logout", nil).want(204)
+	if code := bobs.closed(); code != 4401 {
+		t.Errorf("closed with %d", code)
+	}
+	for f := adas.next("presence"); f.UserID != bob.ID || string(f.Online) != "false"; f = adas.next("presence") {
+	}
+}
+
+// The users of a node that ends, and says so, are away at once.
+func TestANodeThatEndsTakesItsUsersAlong(t *testing.T) {
+	servers := nodes(t, 2, chattest.Options{New: chat.With(chat.Tuning{PresenceGrace: time.Millisecond})})
+	ada := setUp(t, servers[0])
+	bob := ada.invite("bob").on(servers[1])
+	acquainted(t, ada, bob)
+	adas, _ := ada.open(nil)
+	adas.next("resumed")
+	eve := ada.invite("eve").on(servers[1])
+	eve.open(nil)
+	for f := adas.next("presence"); f.UserID != eve.ID || string(f.Online) != "true"; f = adas.next("presence") {
+	}
+	if err := servers[1].Stop(); err != nil {
+		t.Error(err)
+	}
+	for f := adas.next("presence"); f.UserID != eve.ID || string(f.Online) != "false"; f = adas.next("presence") {
+	}
+}
+
+func TestWithoutTheCacheEachNodeGoesOn(t *testing.T) {
+	servers := nodes(t, 2, chattest.Options{})
+	ada := setUp(t, servers[0])
+	bob := ada.invite("bob").on(servers[1])
+	general := ada.general()
+	acquainted(t, ada, bob)
+	adas, _ := ada.open(nil)
+	bobs, _ := bob.open(nil)
+	servers[0].Cache.Stop(t)
+	for i := range 20 {
+		ada.send(general, fmt.Sprint("without ", i))
+		if m := adas.next("message").message(t); m.Seq != int64(i+1) {
+			t.Fatalf("own node: seq %d", m.Seq)
+		}
+	}
+	for i := range 20 { // found by looking
+		if m := bobs.next("message").message(t); m.Seq != int64(i+1) {
+			t.Fatalf("other node: seq %d", m.Seq)
+		}
+	}
+	call(t, "POST", servers[0].URL+"/api/auth/login", object{"username": "ada", "password": password}).want(200)
+	servers[0].Cache.Start(t)
+	ada.send(general, "with")
+	bobs.next("message")
+}

@@ -1,0 +1,72 @@
+package chat_test
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/google/uuid"
+
+	"snug/chat"
+	"snug/chat/chattest"
+)
+
+// A client that does not read is closed with 4408 once too much waits for it; others do not notice. Back again, it gets
+// what it missed.
+func TestASlowReaderIsCutOffAndOthersAreServed(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{New: chat.With(chat.Tuning{Write: time.Minute, Outbox: 256 << 10})})
+	ada := setUp(t, s)
+	general := ada.general()
+	crowd := ada.crowd(2)
+	quick, _ := crowd[0].open(nil)
+	quick.next("resumed")
+
+	slow := crowd[1]
+	slows := slow.dial()
+	// Of what it does not read, little is to wait in its own kernel.
+	if err := slows.ws.NetConn().(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	slows.send(object{"type": "hello"})
+	slows.next("resumed")
+
+	body := strings.Repeat("'", 10_000) // five times as long in HTML
+	const count = 150
+	for seq := int64(1); seq <= count; seq++ {
+		quick.send(sendFrame(general, body))
+		for got := map[string]bool{}; !got["ack"] || !got["message"]; {
+			f := quick.next("ack", "message", "error")
+			if m := f.message(t); m.Seq != seq {
+				t.Fatalf("%s of %d, want %d", f.Type, m.Seq, seq)
+			}
+			got[f.Type] = true
+		}
+	}
+	last := int64(0)
+	for {
+		f, err := slows.read()
+		if err != nil {
+			if !websocket.IsCloseError(err, 4408) {
+				t.Errorf("the slow reader's socket ended with %v, want 4408", err)
+			}
+			break
+		}
+		if f.Type == "message" {
+			if m := f.message(t); m.Seq != last+1 {
+				t.Fatalf("slow reader: after %d came %d", last, m.Seq)
+			}
+			last++
+		}
+	}
+	if last == 0 || last == count {
+		t.Errorf("the slow reader got %d messages before it was cut off", last)
+	}
+	again, _ := slow.open(map[uuid.UUID]int64{general: last})
+	for ; last < count; last++ {
+		if m := again.next("message", "gap").message(t); m.Seq != last+1 {
+			t.Fatalf("slow reader, back again: after %d came %d", last, m.Seq)
+		}
+	}
+}
