@@ -59,8 +59,8 @@ func asString(value any) string {
 	return text
 }
 
-// postgresLine is '2026-11-23 10:00:00.123 UTC [42] LOG:  text'.
-var postgresLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) UTC \[(\d+)\] ([A-Z]+\d?):  (.*)$`)
+// postgresLine is '2026-11-23 10:00:00.123 UTC [42] LOG:  text'; before PostgreSQL has read its configuration it says GMT.
+var postgresLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (?:UTC|GMT) \[(\d+)\] ([A-Z]+\d?):  (.*)$`)
 
 // postgresLevels are PostgreSQL's message severities,
 // https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-SEVERITY-LEVELS.

@@ -21,7 +21,7 @@ func TestParseLine(t *testing.T) {
 			Line{at, slog.LevelWarn, "slow", []slog.Attr{slog.Any("took", 3.0)}}},
 		{"2026-11-23 10:00:00.123 UTC [42] LOG:  database system is ready",
 			Line{at, slog.LevelInfo, "database system is ready", []slog.Attr{slog.String("pid", "42")}}},
-		{"2026-11-23 10:00:00.123 UTC [42] FATAL:  out of disk",
+		{"2026-11-23 10:00:00.123 GMT [42] FATAL:  out of disk",
 			Line{at, slog.LevelError, "out of disk", []slog.Attr{slog.String("pid", "42")}}},
 		{"2026-11-23 10:00:00.123 UTC [42] FATAL:  the database system is starting up",
 			Line{at, slog.LevelDebug, "the database system is starting up", []slog.Attr{slog.String("pid", "42")}}},

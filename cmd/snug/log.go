@@ -16,7 +16,7 @@ func newLogger(w io.Writer, settings Settings) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: settings.LogLevel}))
 	}
 	colour := settings.LogFormat == "auto" && term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
-	return slog.New(tint.NewHandler(w, &tint.Options{
+	return slog.New(tint.NewTextHandler(w, &tint.Options{
 		Level:      settings.LogLevel,
 		NoColor:    !colour,
 		TimeFormat: time.DateTime,
