@@ -80,8 +80,8 @@ func wrongMajorError(dir string, major int, found []Binaries) error {
 	}
 	return fmt.Errorf("the cluster %s was made by PostgreSQL %d, but only this was found: %s. "+
 		"Nothing was changed. Install PostgreSQL %d again (Debian: postgresql-%d) or set SNUG_POSTGRES_BIN to its programs; "+
-		"to upgrade, run `snug backup` with PostgreSQL %d, then `snug restore` into a new, empty data folder",
-		dir, major, strings.Join(names, "; "), major, major, major)
+		"to upgrade the cluster to a newer one, use pg_upgrade: https://www.postgresql.org/docs/current/pgupgrade.html",
+		dir, major, strings.Join(slices.Compact(names), "; "), major, major)
 }
 
 // candidates returns the usable programs on this machine, in order of preference.

@@ -26,8 +26,8 @@ var refusals = []struct {
 		mustProvision(t, *cfg)
 		remove(t, filepath.Join(cfg.Dir, "PG_VERSION"))
 	}, []string{"no PostgreSQL cluster", "Nothing was changed"}},
-	{"a newer cluster", clusterOf("99"), []string{"made by PostgreSQL 99", "snug backup", "postgresql-99", "Nothing was changed"}},
-	{"an older cluster", clusterOf("13"), []string{"made by PostgreSQL 13", "snug restore", "only this was found: PostgreSQL 1"}},
+	{"a newer cluster", clusterOf("99"), []string{"made by PostgreSQL 99", "pg_upgrade", "postgresql-99", "Nothing was changed"}},
+	{"an older cluster", clusterOf("13"), []string{"made by PostgreSQL 13", "pg_upgrade", "only this was found: PostgreSQL 1"}},
 	{"an ancient cluster", clusterOf("9.6"), []string{"made by PostgreSQL 9"}},
 	{"a newer cluster and no programs", func(t *testing.T, cfg *postgres.Config) {
 		clusterOf("99")(t, cfg)
