@@ -45,6 +45,10 @@ func (s *Server) newApp() *fiber.App {
 	for _, r := range routes() {
 		r.register(s, app, r)
 	}
+	// huma's own form of errors, which it describes for each route and validationErrors turns into ours.
+	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(s.api.OpenAPI().Components.Schemas.Map(), unused)
+	}
 	app.Use(s.site.serve)
 	return app
 }

@@ -100,7 +100,7 @@ type recentMessages struct {
 	next     int
 }
 
-// recentCount is how many messages are remembered: more than one commit stores.
+// recentCount is how many messages are remembered, whose senders have not come for them: more than one commit stores.
 const recentCount = 2048
 
 func newRecentMessages(m *markdown) *recentMessages {
@@ -122,13 +122,15 @@ func (r *recentMessages) add(messages []store.Message) []*wireMessage {
 	return wire
 }
 
-// encode returns the wire form of a stored message.
-func (r *recentMessages) encode(message store.Message) []byte {
+// take returns the wire form of a stored message, encoded. It is then forgotten: a message has one sender.
+func (r *recentMessages) take(message store.Message) *wireMessage {
 	r.mu.Lock()
 	w := r.byID[message.ID]
+	delete(r.byID, message.ID)
 	r.mu.Unlock()
 	if w == nil {
 		w = &wireMessage{Message: message}
 	}
-	return w.encode(r.markdown)
+	w.encode(r.markdown)
+	return w
 }

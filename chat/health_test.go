@@ -207,6 +207,9 @@ func TestHealthIsJSONOfTheDocumentedForm(t *testing.T) {
 	s := chattest.Start(t, chattest.Options{})
 	var h map[string]any
 	call(t, "GET", s.URL+"/api/health", nil).want(200).into(&h)
+	if head := call(t, "HEAD", s.URL+"/api/health", nil).want(200); len(head.body) > 0 {
+		t.Errorf("HEAD has the body %s", head.body)
+	}
 	for _, key := range []string{"status", "timestamp", "version", "uptime_seconds", "services"} {
 		if _, ok := h[key]; !ok {
 			t.Errorf("the health has no %s", key)

@@ -65,8 +65,7 @@ func (s *Server) sendMessage(ctx context.Context, in *sendInput) (*sendOutput, e
 	if err != nil {
 		return nil, err
 	}
-	out := &sendOutput{Status: http.StatusOK, Body: stored.Message}
-	out.Body.HTML = s.hub.markdown.HTML(stored.Message.Body)
+	out := &sendOutput{Status: http.StatusOK, Body: s.hub.recent.take(stored.Message).Message}
 	if stored.Created {
 		out.Status = http.StatusCreated
 	}

@@ -80,7 +80,11 @@ func raw(summary string, status int, handle func(*Server, *fiber.Ctx) error) reg
 	return func(s *Server, app *fiber.App, r route) {
 		op := r.describe(s.api, summary, status)
 		s.api.OpenAPI().AddOperation(&op)
-		app.Add(r.method, r.path, func(c *fiber.Ctx) error { return handle(s, c) })
+		answer := func(c *fiber.Ctx) error { return handle(s, c) }
+		app.Add(r.method, r.path, answer)
+		if r.method == fiber.MethodGet { // some that watch over servers ask in this way
+			app.Add(fiber.MethodHead, r.path, answer)
+		}
 	}
 }
 

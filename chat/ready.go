@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ func (s *Server) awaitReady(ctx context.Context, failed <-chan error) error {
 		if err == nil {
 			return nil
 		}
-		if reason := err.Error(); reason != s.ready.get() {
+		if reason := strings.Join(strings.Fields(err.Error()), " "); reason != s.ready.get() {
 			s.log.Info("chat waits", "for", reason)
 			s.ready.set(reason)
 		}

@@ -29,7 +29,9 @@ func routes() []route {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return []route{
 		{"GET", "/api/health", public, raw("How the services are", ok, (*Server).getHealth)},
-		{"GET", "/api/openapi.json", public, raw("This description", ok, (*Server).describeAPI)},
+		{"GET", "/api/openapi.json", public, raw("This description, for programs", ok, (*Server).describeAPI)},
+		{"GET", "/api/docs", public, raw("This description, for people", ok, (*Server).showDocs)},
+		{"GET", "/api/docs/page.css", public, raw("How that page looks", ok, (*Server).styleDocs)},
 
 		{"GET", "/api/setup", public, operation("Whether the instance is new", ok, (*Server).getSetup)},
 		{"POST", "/api/setup", public, operation("Begin a new instance: its owner and #general", created, (*Server).setup)},

@@ -45,8 +45,9 @@ func TestEachRouteIsRefusedToThoseWhoMayNot(t *testing.T) {
 func TestEveryRouteIsInTheTableAndDescribed(t *testing.T) {
 	s := chattest.Start(t, chattest.Options{})
 	var document struct {
-		OpenAPI string
-		Paths   map[string]map[string]struct {
+		OpenAPI    string
+		Components struct{ Schemas map[string]any }
+		Paths      map[string]map[string]struct {
 			OperationID string
 			Security    []any
 			Responses   map[string]any
@@ -55,6 +56,9 @@ func TestEveryRouteIsInTheTableAndDescribed(t *testing.T) {
 	call(t, "GET", s.URL+"/api/openapi.json", nil).want(http.StatusOK).into(&document)
 	if !strings.HasPrefix(document.OpenAPI, "3.1") {
 		t.Errorf("OpenAPI %q", document.OpenAPI)
+	}
+	if schemas := document.Components.Schemas; schemas["Problem"] == nil || schemas["Message"] == nil || schemas["ErrorModel"] != nil {
+		t.Errorf("schemas %v", schemas)
 	}
 	count, ids := 0, map[string]bool{}
 	for _, operations := range document.Paths {

@@ -44,6 +44,7 @@ type Server struct {
 
 	app       *fiber.App
 	api       huma.API
+	docs      []byte // the page that shows the API
 	site      *site
 	writer    *store.Writer
 	hub       *hub
@@ -109,6 +110,9 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.hub.committed, Logger: cfg.Logger})
 	s.health = newHealthReporter(s)
 	s.app = s.newApp()
+	if s.docs, err = renderDocs(s.api.OpenAPI()); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

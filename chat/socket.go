@@ -36,7 +36,7 @@ type conn struct {
 	ctx    context.Context // ends when what the client still wants done is not worth waiting for
 	cancel context.CancelFunc
 
-	work     chan func()
+	work     chan func(context.Context)
 	workMu   sync.Mutex
 	undone   int           // in work or under way
 	leaving  bool          // nothing more goes into work
@@ -114,7 +114,7 @@ func refuseSocket(ws *websocket.Conn) {
 func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	c := &conn{
 		server: s, ws: ws, net: underlying(ws), who: who, out: newOutbox(s.tuning.outbox), gone: make(chan struct{}),
-		work: make(chan func(), workQueue), finished: make(chan struct{}),
+		work: make(chan func(context.Context), workQueue), finished: make(chan struct{}),
 		pages: make(chan page, 1), readEnded: make(chan struct{}),
 		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{},
 	}
@@ -180,7 +180,7 @@ func (c *conn) goodbye(ctx context.Context) {
 
 // enqueue gives the worker something to do, and waits while it has too much. When the socket is to be ended, the job is
 // dropped: it is not answered, so the client sends it again when it is back.
-func (c *conn) enqueue(job func()) {
+func (c *conn) enqueue(job func(context.Context)) {
 	c.workMu.Lock()
 	if c.leaving {
 		c.workMu.Unlock()
@@ -198,7 +198,9 @@ func (c *conn) enqueue(job func()) {
 // doWork does what the reader enqueues, in that order.
 func (c *conn) doWork() {
 	for job := range c.work {
-		job()
+		ctx, cancel := context.WithTimeout(c.ctx, c.server.tuning.handle)
+		job(ctx)
+		cancel()
 		c.workMu.Lock()
 		if c.undone--; c.undone == 0 && c.leaving {
 			close(c.finished)

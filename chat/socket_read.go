@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -144,7 +145,9 @@ func (c *conn) takeHello(f clientFrame) {
 		}
 		resume[id] = seq
 	}
-	channels, err := c.server.store.Channels(c.ctx, c.who.User.ID)
+	ctx, cancel := context.WithTimeout(c.ctx, c.server.tuning.handle)
+	defer cancel()
+	channels, err := c.server.store.Channels(ctx, c.who.User.ID)
 	if err != nil {
 		c.refuse("", err)
 		c.out.close(ending{code: closeTryAgain, reason: "try again"})
@@ -179,16 +182,16 @@ func (c *conn) takeSend(f clientFrame) {
 		c.countFault()
 		return
 	}
-	c.enqueue(func() {
-		stored, err := c.server.send(c.ctx, c.who.User.ID, channel, messageInput{
+	c.enqueue(func(ctx context.Context) {
+		stored, err := c.server.send(ctx, c.who.User.ID, channel, messageInput{
 			ClientID: clientID, Body: f.Body, ParentID: f.ParentID, FileIDs: f.FileIDs,
 		})
 		if err != nil {
 			c.refuse(f.ClientID, err)
 			return
 		}
-		message := c.server.hub.recent.encode(stored.Message)
-		c.out.put(item{frame: appendFrame(nil, ackHead, []byte(clientID.String()), ackMiddle, message, ackTail)})
+		message := c.server.hub.recent.take(stored.Message)
+		c.out.put(item{frame: appendFrame(nil, ackHead, []byte(clientID.String()), ackMiddle, message.json, ackTail)})
 	})
 }
 
@@ -217,8 +220,8 @@ func (c *conn) takeRead(f clientFrame) {
 		c.fault(invalidField("seq", "must not be negative"))
 		return
 	}
-	c.enqueue(func() {
-		if _, err := c.server.markReadBy(c.ctx, c.who.User.ID, channel, f.Seq); err != nil {
+	c.enqueue(func(ctx context.Context) {
+		if _, err := c.server.markReadBy(ctx, c.who.User.ID, channel, f.Seq); err != nil {
 			c.refuse("", err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"snug/chat"
 	"snug/chat/chattest"
 	"snug/chat/web"
 )
@@ -81,7 +82,7 @@ func TestPagesOfTheClientAndNoOthers(t *testing.T) {
 // No page may load, run or be shown anything from elsewhere, and none is without these headers.
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	s := chattest.Start(t, chattest.Options{})
-	for _, path := range []string{"/", "/js/main.js", "/none", "/api/setup", "/api/none", "/api/me", "/api/openapi.json"} {
+	for _, path := range []string{"/", "/js/main.js", "/none", "/api/setup", "/api/none", "/api/me", "/api/openapi.json", "/api/docs", "/api/docs/page.css"} {
 		a := call(t, "GET", s.URL+path, nil)
 		policy := a.header.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'"} {
@@ -109,5 +110,32 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		if got := a.header.Get("Server"); got != "" {
 			t.Errorf("%s: Server %q", path, got)
 		}
+	}
+}
+
+func TestThePageOfTheAPIShowsEveryRoute(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{})
+	a := call(t, "GET", s.URL+"/api/docs", nil).want(200)
+	if got := a.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+		t.Errorf("Content-Type %q", got)
+	}
+	page := string(a.body)
+	for _, r := range chat.Routes() {
+		if !strings.Contains(page, "<b>"+r.Method+"</b> "+r.Path+"<") {
+			t.Errorf("%s %s is not shown", r.Method, r.Path)
+		}
+	}
+	for _, want := range []string{"&#34;client_id&#34;: uuid", "&#34;has_more&#34;: boolean", "For owners and admins.", "The newest messages below this seq"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	for _, never := range []string{"<script", "style=", "http:", "https:"} {
+		if strings.Contains(page, never) {
+			t.Errorf("the page has %s", never)
+		}
+	}
+	if got := call(t, "GET", s.URL+"/api/docs/page.css", nil).want(200).header.Get("Content-Type"); got != "text/css; charset=utf-8" {
+		t.Errorf("Content-Type %q", got)
 	}
 }

@@ -54,9 +54,6 @@ func (s *Server) register(ctx context.Context, in *registerInput) (*loginOutput,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.logins.allow(ctx, "register", requestOf(ctx).ip); err != nil {
-		return nil, err
-	}
 	hash, err := s.passwords.hash(ctx, account.Password)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,44 @@
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"snug/store"
+	"snug/store/cache"
+)
+
+// A message that is stored after a socket's channels were read, and handed on before the socket is known to the hub, is
+// one that the socket has missed.
+func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
+	client, err := cache.Open("unix://" + t.TempDir() + "/none.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tuning := defaultTuning()
+	tuning.poll = time.Hour
+	h := newHub(hubConfig{Node: uuid.New(), Cache: client, Tuning: tuning, Logger: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.run(ctx) }()
+
+	channel := uuid.New()
+	h.committed([]store.Message{{ChannelID: channel, Seq: 5}})
+	for seen := int64(0); seen < 5; {
+		h.do(func() { seen = h.channel(channel).head })
+	}
+	c := &conn{out: newOutbox(tuning.outbox)}
+	h.welcome(c, welcomeFrame{Channels: []store.Membership{{Channel: store.Channel{ID: channel, LastSeq: 4}}}}, nil)
+	items, _ := c.out.take()
+	if got := items[1].begin; len(got) != 1 || got[0] != (begin{channel: channel, cursor: 4, last: 5}) {
+		t.Errorf("the delivery begins with %+v", got)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
