@@ -22,7 +22,19 @@ const (
 // usageError is a wrong command line or setting; it exits with code 2.
 type usageError struct{ error }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	nameProcess(os.Args[1:])
+	os.Exit(run(os.Args[1:]))
+}
+
+// nameProcess is for ps and top, which would show "exe" for what was begun through /proc/self/exe.
+func nameProcess(args []string) {
+	name := "snug"
+	if len(args) == 2 && args[0] == "child" {
+		name += "-" + args[1]
+	}
+	_ = os.WriteFile("/proc/self/comm", []byte(name), 0) // only for looks
+}
 
 func run(args []string) int {
 	root := newRootCommand()

@@ -116,6 +116,11 @@ func TestApplianceRunsStopsAndRunsAgain(t *testing.T) {
 	if diff := cmp.Diff(want, states); diff != "" {
 		t.Error(diff)
 	}
+	for service, want := range map[string]string{"chat": "snug-chat\n", "cache": "snug-cache\n", "postgres": "postgres\n"} {
+		if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", r.pid(service))); err != nil || string(comm) != want {
+			t.Errorf("%s is shown as %q, %v", service, comm, err)
+		}
+	}
 	m := r.setUp()
 	m.post("kept")
 	r.stop()
