@@ -56,59 +56,71 @@ func (c client) take(frames []byte) {
 	}
 }
 
+// deliveryModel is a delivery of some channels, and the client at its end.
+type deliveryModel struct {
+	client
+	*delivery
+	all []*sequence
+}
+
+func newDeliveryModel(t *rapid.T) *deliveryModel {
+	m := &deliveryModel{client: client{t: t, channels: map[uuid.UUID]*sequence{}}, delivery: newDelivery()}
+	for range rapid.IntRange(1, 3).Draw(t, "channels") {
+		head := rapid.Int64Range(0, 20).Draw(t, "head")
+		cursor := rapid.Int64Range(0, head).Draw(t, "cursor")
+		s := &sequence{t: t, id: uuid.New(), head: head, written: cursor}
+		m.all, m.client.channels[s.id] = append(m.all, s), s
+		m.join(s.id, cursor, head)
+	}
+	return m
+}
+
+func (m *deliveryModel) one(t *rapid.T) *sequence {
+	return m.all[rapid.IntRange(0, len(m.all)-1).Draw(t, "channel")]
+}
+
+// fetch reads a page of what the delivery says is missing, if anything.
+func (m *deliveryModel) fetch(pageSize int64) {
+	missing, any := m.missing()
+	if !any {
+		return
+	}
+	s := m.client.channels[missing.channel]
+	if missing.to > s.head || missing.from <= s.written {
+		m.t.Fatalf("asks for %d to %d, where %d is written of %d", missing.from, missing.to, s.written, s.head)
+	}
+	to := min(missing.to, missing.from+pageSize-1)
+	m.offer(s.run(missing.from, to), m.take)
+	m.skip(s.id, to, m.take)
+}
+
 // Whatever gets lost, doubled or out of order on the way to a socket, its client gets every message once and in order.
 func TestDeliveryIsInOrderWithoutGapOrDouble(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		d, c := newDelivery(), client{t: t, channels: map[uuid.UUID]*sequence{}}
-		var all []*sequence
-		for range rapid.IntRange(1, 3).Draw(t, "channels") {
-			head := rapid.Int64Range(0, 20).Draw(t, "head")
-			cursor := rapid.Int64Range(0, head).Draw(t, "cursor")
-			s := &sequence{t: t, id: uuid.New(), head: head, written: cursor}
-			all, c.channels[s.id] = append(all, s), s
-			d.join(s.id, cursor, head)
-		}
-		fetch := func(pageSize int64) {
-			if missing, any := d.missing(); any {
-				s := c.channels[missing.channel]
-				if missing.to > s.head || missing.from <= s.written {
-					t.Fatalf("asks for %d to %d, where %d is written of %d", missing.from, missing.to, s.written, s.head)
-				}
-				to := min(missing.to, missing.from+pageSize-1)
-				d.offer(s.run(missing.from, to), c.take)
-				d.skip(s.id, to, c.take)
-			}
-		}
-		one := rapid.SampledFrom(all)
+		m := newDeliveryModel(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"commit": func(t *rapid.T) {
-				s := one.Draw(t, "channel")
-				s.head += rapid.Int64Range(1, 4).Draw(t, "messages")
-			},
+			"commit": func(t *rapid.T) { m.one(t).head += rapid.Int64Range(1, 4).Draw(t, "messages") },
 			"event": func(t *rapid.T) { // of any messages there are: early, late, again
-				s := one.Draw(t, "channel")
+				s := m.one(t)
 				first := rapid.Int64Range(1, s.head+1).Draw(t, "first")
-				d.offer(s.run(first, rapid.Int64Range(first-1, s.head).Draw(t, "last")), c.take)
+				m.offer(s.run(first, rapid.Int64Range(first-1, s.head).Draw(t, "last")), m.take)
 			},
 			"nudge": func(t *rapid.T) {
-				s := one.Draw(t, "channel")
+				s := m.one(t)
 				seq := rapid.Int64Range(0, s.head).Draw(t, "seq")
-				d.offer(&run{channel: s.id, first: seq + 1, last: seq}, c.take)
+				m.offer(&run{channel: s.id, first: seq + 1, last: seq}, m.take)
 			},
-			"fetch": func(t *rapid.T) { fetch(rapid.Int64Range(1, 5).Draw(t, "page")) },
+			"fetch": func(t *rapid.T) { m.fetch(rapid.Int64Range(1, 5).Draw(t, "page")) },
 		})
-		for _, s := range all {
-			d.offer(&run{channel: s.id, first: s.head + 1, last: s.head}, c.take)
+		for _, s := range m.all {
+			m.offer(&run{channel: s.id, first: s.head + 1, last: s.head}, m.take)
 		}
-		for _, any := d.missing(); any; _, any = d.missing() {
-			fetch(3)
+		for _, any := m.missing(); any; _, any = m.missing() {
+			m.fetch(3)
 		}
-		for _, s := range all {
-			if s.written != s.head {
-				t.Fatalf("in the end %d is written of %d", s.written, s.head)
-			}
-			if p := d.channels[s.id]; len(p.waiting) > 0 || p.size != 0 {
-				t.Fatalf("in the end %d runs wait, of %d bytes", len(p.waiting), p.size)
+		for _, s := range m.all {
+			if p := m.delivery.channels[s.id]; s.written != s.head || len(p.waiting) > 0 || p.size != 0 {
+				t.Fatalf("in the end %d is written of %d, and %d runs wait, of %d bytes", s.written, s.head, len(p.waiting), p.size)
 			}
 		}
 	})

@@ -32,20 +32,22 @@ func acquainted(t *testing.T, a, b user) {
 	}
 }
 
-func TestTwoNodesAreOneChat(t *testing.T) {
-	// A poll that is long away: what is told comes through the cache.
+// twoNodes starts two servers that have heard of each other, with ada on the one and bob on the other. Their next look
+// for missed messages is long away: what is told comes through the cache.
+func twoNodes(t *testing.T) (ada, bob user) {
+	t.Helper()
 	servers := nodes(t, 2, chattest.Options{New: chat.With(chat.Tuning{Poll: time.Hour, PresenceGrace: time.Millisecond})})
-	ada := setUp(t, servers[0])
-	bob := ada.invite("bob").on(servers[1])
-	general := ada.general()
+	ada = setUp(t, servers[0])
+	bob = ada.invite("bob").on(servers[1])
 	acquainted(t, ada, bob)
+	return ada, bob
+}
 
+func TestTwoNodesShowOneOrder(t *testing.T) {
+	ada, bob := twoNodes(t)
+	general := ada.general()
 	adas, _ := ada.open(nil)
-	adas.next("resumed")
 	bobs, _ := bob.open(nil)
-	bobs.next("resumed")
-
-	// Both write at once, and see the same order.
 	const each = 40
 	var wait sync.WaitGroup
 	for _, u := range []user{ada, bob} {
@@ -69,14 +71,23 @@ func TestTwoNodesAreOneChat(t *testing.T) {
 	if fmt.Sprint(orders[0]) != fmt.Sprint(orders[1]) {
 		t.Error("the nodes show different orders")
 	}
+}
+
+func TestTwoNodesTellEachOtherWhatHappens(t *testing.T) {
+	ada, bob := twoNodes(t)
+	general := ada.general()
+	adas, _ := ada.open(nil)
+	bobs, _ := bob.open(nil)
+	bobs.next("resumed")
 
 	bobs.send(object{"type": "typing", "channel_id": general})
 	if f := adas.next("typing"); f.UserID != bob.ID {
 		t.Errorf("typing on the other node: %+v", f)
 	}
-	elsewhere, _ := bob.on(servers[0]).open(nil)
-	bobs.send(object{"type": "read", "channel_id": general, "seq": 7})
-	if f := elsewhere.next("read"); f.Seq != 7 {
+	ada.send(general, "read this")
+	elsewhere, _ := bob.on(ada.server).open(nil)
+	bobs.send(object{"type": "read", "channel_id": general, "seq": 1})
+	if f := elsewhere.next("read"); f.Seq != 1 {
 		t.Errorf("read on the other node: %+v", f)
 	}
 	_ = elsewhere.ws.Close()
@@ -84,11 +95,9 @@ func TestTwoNodesAreOneChat(t *testing.T) {
 	if f := bobs.next("member"); !strings.Contains(string(f.User), eve.ID.String()) {
 		t.Errorf("a member who joined on the other node: %+v", f)
 	}
-
-	// A logout on one node ends the login's socket on the other.
-	bob.on(servers[0]).call("POST", "/api/auth/logout", nil).want(204)
+	bob.on(ada.server).call("POST", "/api/auth/logout", nil).want(204)
 	if code := bobs.closed(); code != 4401 {
-		t.Errorf("closed with %d", code)
+		t.Errorf("after a logout on the other node, closed with %d", code)
 	}
 	for f := adas.next("presence"); f.UserID != bob.ID || string(f.Online) != "false"; f = adas.next("presence") {
 	}

@@ -89,65 +89,75 @@ type wrong string
 
 func (w wrong) Error() string { return string(w) }
 
-// Readers come and go on either of two nodes, and writers write on both: each reader gets all of it once and in order.
+// coming is some readers of a channel that come and go, and what was sent to it.
+type coming struct {
+	nodes   []*chattest.Server
+	author  user
+	channel uuid.UUID
+	readers []*follower
+	sent    []string // by seq, from 1
+}
+
+func (c *coming) node(t *rapid.T) *chattest.Server {
+	return c.nodes[rapid.IntRange(0, len(c.nodes)-1).Draw(t, "node")]
+}
+
+func (c *coming) reader(t *rapid.T) *follower {
+	return c.readers[rapid.IntRange(0, len(c.readers)-1).Draw(t, "reader")]
+}
+
+func (c *coming) send(t *rapid.T) {
+	for range rapid.IntRange(1, 3).Draw(t, "messages") {
+		body := fmt.Sprint("message ", len(c.sent)+1)
+		if m := c.author.on(c.node(t)).send(c.channel, body); m.Seq != int64(len(c.sent)+1) {
+			t.Fatalf("message %d got seq %d", len(c.sent)+1, m.Seq)
+		}
+		c.sent = append(c.sent, body)
+	}
+}
+
+// catchUp has a reader that is there read all that was sent.
+func (c *coming) catchUp(t *rapid.T, r *follower) {
+	for r.socket != nil && r.cursor < int64(len(c.sent)) {
+		if err := r.read(); err != nil {
+			t.Fatalf("%s: %v", r.Username, err)
+		}
+	}
+	for seq, body := range r.bodies {
+		if body != c.sent[seq-1] {
+			t.Fatalf("seq %d is %q, sent was %q", seq, body, c.sent[seq-1])
+		}
+	}
+}
+
+// Readers come and go on either of two nodes, and messages are sent on both: each reader gets all of them once and in
+// order.
 func TestReadersThatComeAndGoMissNothing(t *testing.T) {
 	servers := nodes(t, 2, chattest.Options{})
 	ada := setUp(t, servers[0])
-	general := ada.general()
-	users := ada.crowd(3)
-	var sent []string // by seq, from 1
+	c := &coming{nodes: servers, author: ada, channel: ada.general()}
+	for _, u := range ada.crowd(3) {
+		c.readers = append(c.readers, &follower{user: u, channel: c.channel, bodies: map[int64]string{}})
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		node := func(t *rapid.T) *chattest.Server { return servers[rapid.IntRange(0, len(servers)-1).Draw(t, "node")] }
-		readers := make([]*follower, len(users))
-		for i, u := range users {
-			readers[i] = &follower{user: u, channel: general, cursor: int64(len(sent)), bodies: map[int64]string{}}
-		}
-		defer func() {
-			for _, r := range readers {
-				if r.socket != nil {
-					r.leave(false)
-				}
-			}
-		}()
-		catchUp := func(r *follower) {
-			for r.socket != nil && r.cursor < int64(len(sent)) {
-				if err := r.read(); err != nil {
-					t.Fatalf("%s: %v", r.Username, err)
-				}
-			}
-			for seq, body := range r.bodies {
-				if body != sent[seq-1] {
-					t.Fatalf("seq %d is %q, sent was %q", seq, body, sent[seq-1])
-				}
-			}
-		}
-		one := func(t *rapid.T) *follower { return readers[rapid.IntRange(0, len(readers)-1).Draw(t, "reader")] }
 		t.Repeat(map[string]func(*rapid.T){
-			"send": func(t *rapid.T) {
-				for range rapid.IntRange(1, 3).Draw(t, "messages") {
-					body := fmt.Sprint("message ", len(sent)+1)
-					if m := ada.on(node(t)).send(general, body); m.Seq != int64(len(sent)+1) {
-						t.Fatalf("message %d got seq %d", len(sent)+1, m.Seq)
-					}
-					sent = append(sent, body)
-				}
-			},
+			"send": c.send,
 			"come": func(t *rapid.T) {
-				if r := one(t); r.socket == nil {
-					if err := r.come(node(t)); err != nil {
+				if r := c.reader(t); r.socket == nil {
+					if err := r.come(c.node(t)); err != nil {
 						t.Fatal(err)
 					}
 				}
 			},
 			"leave": func(t *rapid.T) {
-				if r := one(t); r.socket != nil {
+				if r := c.reader(t); r.socket != nil {
 					r.leave(rapid.Bool().Draw(t, "politely"))
 				}
 			},
-			"read": func(t *rapid.T) { catchUp(one(t)) },
+			"read": func(t *rapid.T) { c.catchUp(t, c.reader(t)) },
 		})
-		for _, r := range readers {
-			catchUp(r)
+		for _, r := range c.readers {
+			c.catchUp(t, r)
 		}
 	})
 }
@@ -257,7 +267,7 @@ func TestNothingIsLostDoubledOrReorderedWhateverIsKilled(t *testing.T) {
 	users := ada.crowd(12)
 
 	var until atomic.Int64
-	var reading, writing sync.WaitGroup
+	var reading, writing, killing sync.WaitGroup
 	for _, u := range users[:4] {
 		reading.Go(func() { s.follow(&follower{user: u, channel: s.channel, bodies: map[int64]string{}}, &until) })
 	}
@@ -266,53 +276,63 @@ func TestNothingIsLostDoubledOrReorderedWhateverIsKilled(t *testing.T) {
 		writing.Go(func() { s.write(u, each) })
 	}
 	finished := make(chan struct{})
-	var faults sync.WaitGroup
-	faults.Go(func() {
-		for round := 0; ; round++ {
-			select {
-			case <-finished:
-				return
-			case <-time.After(400 * time.Millisecond):
-			}
-			switch round % 3 {
-			case 0: // a backend dies: PostgreSQL restarts all of itself
-				if backends := children(t, cluster.Pid()); len(backends) > 0 {
-					_ = syscall.Kill(backends[rand.IntN(len(backends))], syscall.SIGKILL)
-				}
-			case 1:
-				cache.Stop(t)
-				cache.Start(t)
-			case 2: // the postmaster dies
-				cluster.Restart(t)
-			}
-		}
-	})
+	killing.Go(func() { killInTurn(t, cluster, cache, finished) })
 	writing.Wait()
 	close(finished)
-	faults.Wait()
+	killing.Wait()
 	stored := messagesOf(t, cluster.URL(), s.channel)
 	until.Store(int64(len(stored)))
 	reading.Wait()
+	if want := 8 * each; len(stored) != want {
+		t.Errorf("%d messages are stored of %d", len(stored), want)
+	}
+	s.compare(stored)
+}
 
+// killInTurn kills a process of PostgreSQL's, the cache, and all of PostgreSQL, over and over.
+func killInTurn(t *testing.T, cluster *postgrestest.Server, cache *chattest.Cache, finished <-chan struct{}) {
+	for round := 0; ; round++ {
+		select {
+		case <-finished:
+			return
+		case <-time.After(400 * time.Millisecond):
+		}
+		switch round % 3 {
+		case 0: // at the death of one process PostgreSQL restarts all of itself
+			if processes := children(t, cluster.Pid()); len(processes) > 0 {
+				_ = syscall.Kill(processes[rand.IntN(len(processes))], syscall.SIGKILL)
+			}
+		case 1:
+			cache.Stop(t)
+			cache.Start(t)
+		case 2:
+			cluster.Restart(t)
+		}
+	}
+}
+
+// compare fails the test unless what is stored is what was acknowledged, without a gap, each writer's in its order.
+func (s *storm) compare(stored []store.Message) {
 	next := map[string]int{}
 	for i, m := range stored {
 		if m.Seq != int64(i+1) {
-			t.Fatalf("message %d has seq %d", i+1, m.Seq)
+			s.t.Fatalf("message %d has seq %d", i+1, m.Seq)
 		}
 		seq, ok := s.acked.LoadAndDelete(m.ClientID.String())
 		if !ok || seq != m.Seq {
-			t.Errorf("seq %d was acknowledged as %v", m.Seq, seq)
+			s.t.Errorf("seq %d was acknowledged as %v", m.Seq, seq)
 		}
 		var name string
 		var n int
 		if _, err := fmt.Sscan(m.Body, &name, &n); err != nil || next[name] != n {
-			t.Errorf("seq %d is %q, after %d of that writer", m.Seq, m.Body, next[name])
+			s.t.Errorf("seq %d is %q, after %d of that writer", m.Seq, m.Body, next[name])
 		}
 		next[name]++
 	}
-	if want := 8 * each; len(stored) != want {
-		t.Errorf("%d messages are stored of %d", len(stored), want)
-	}
+	s.acked.Range(func(id, seq any) bool {
+		s.t.Errorf("%v was acknowledged as %v and is not stored", id, seq)
+		return true
+	})
 }
 
 // messagesOf reads a channel in the order of seq.

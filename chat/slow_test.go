@@ -32,34 +32,11 @@ func TestASlowReaderIsCutOffAndOthersAreServed(t *testing.T) {
 	slows.send(object{"type": "hello"})
 	slows.next("resumed")
 
-	body := strings.Repeat("'", 10_000) // five times as long in HTML
 	const count = 150
 	for seq := int64(1); seq <= count; seq++ {
-		quick.send(sendFrame(general, body))
-		for got := map[string]bool{}; !got["ack"] || !got["message"]; {
-			f := quick.next("ack", "message", "error")
-			if m := f.message(t); m.Seq != seq {
-				t.Fatalf("%s of %d, want %d", f.Type, m.Seq, seq)
-			}
-			got[f.Type] = true
-		}
+		sendAndSee(t, quick, general, seq)
 	}
-	last := int64(0)
-	for {
-		f, err := slows.read()
-		if err != nil {
-			if !websocket.IsCloseError(err, 4408) {
-				t.Errorf("the slow reader's socket ended with %v, want 4408", err)
-			}
-			break
-		}
-		if f.Type == "message" {
-			if m := f.message(t); m.Seq != last+1 {
-				t.Fatalf("slow reader: after %d came %d", last, m.Seq)
-			}
-			last++
-		}
-	}
+	last := readUntilCutOff(t, slows)
 	if last == 0 || last == count {
 		t.Errorf("the slow reader got %d messages before it was cut off", last)
 	}
@@ -67,6 +44,39 @@ func TestASlowReaderIsCutOffAndOthersAreServed(t *testing.T) {
 	for ; last < count; last++ {
 		if m := again.next("message", "gap").message(t); m.Seq != last+1 {
 			t.Fatalf("slow reader, back again: after %d came %d", last, m.Seq)
+		}
+	}
+}
+
+// sendAndSee sends a long message, and returns when it was acknowledged and delivered.
+func sendAndSee(t *testing.T, s *socket, channel uuid.UUID, seq int64) {
+	t.Helper()
+	s.send(sendFrame(channel, strings.Repeat("'", 10_000))) // five times as long in HTML
+	for got := map[string]bool{}; !got["ack"] || !got["message"]; {
+		f := s.next("ack", "message", "error")
+		if m := f.message(t); m.Seq != seq {
+			t.Fatalf("%s of %d, want %d", f.Type, m.Seq, seq)
+		}
+		got[f.Type] = true
+	}
+}
+
+// readUntilCutOff reads what is there, in order, until the socket is closed as too slow, and returns the last seq.
+func readUntilCutOff(t *testing.T, s *socket) (last int64) {
+	t.Helper()
+	for {
+		f, err := s.read()
+		switch {
+		case err != nil:
+			if !websocket.IsCloseError(err, 4408) {
+				t.Errorf("the slow reader's socket ended with %v, want 4408", err)
+			}
+			return last
+		case f.Type == "message":
+			if m := f.message(t); m.Seq != last+1 {
+				t.Fatalf("slow reader: after %d came %d", last, m.Seq)
+			}
+			last++
 		}
 	}
 }

@@ -58,21 +58,7 @@ func Start(t testing.TB, o Options) *Server {
 // Launch is Start without waiting for readiness.
 func Launch(t testing.TB, o Options) *Server {
 	t.Helper()
-	if o.DatabaseURL == "" {
-		o.DatabaseURL = Database(t)
-	}
-	if o.Cache == nil {
-		o.Cache = StartCache(t)
-	}
-	if o.Listener == nil {
-		o.Listener = Listen(t)
-	}
-	if o.New == nil {
-		o.New = chat.New
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	}
+	o.complete(t)
 	st, err := store.Open(t.Context(), store.Config{URL: o.DatabaseURL, MaxConns: o.MaxConns, Logger: o.Logger})
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +98,26 @@ func Launch(t testing.TB, o Options) *Server {
 		_ = ready.Close()
 	})
 	return s
+}
+
+// complete fills in what was left out.
+func (o *Options) complete(t testing.TB) {
+	t.Helper()
+	if o.DatabaseURL == "" {
+		o.DatabaseURL = Database(t)
+	}
+	if o.Cache == nil {
+		o.Cache = StartCache(t)
+	}
+	if o.Listener == nil {
+		o.Listener = Listen(t)
+	}
+	if o.New == nil {
+		o.New = chat.New
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
 }
 
 // Stop ends the server as SIGTERM does, and returns what Serve returned.
