@@ -157,13 +157,18 @@ func (r *reaper) endDescendants(service string) {
 	}
 }
 
+// killOrphans returns how many it has seen; none means that there is none.
 func (r *reaper) killOrphans(service string) int {
 	r.mu.Lock() // nothing is reaped meanwhile, so no number changes hands between the look and the kill
 	defer r.mu.Unlock()
 	self := os.Getpid()
 	left := 0
 	for _, p := range processes() {
-		if p.ppid != self || p.zombie || r.children[p.pid] != nil {
+		if p.ppid != self || r.children[p.pid] != nil {
+			continue
+		}
+		if p.zombie { // it may have left a child that is younger than our list
+			left++
 			continue
 		}
 		// One that hid its environment is taken for this service's: it came to us just as this one ended.
