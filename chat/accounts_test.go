@@ -17,10 +17,13 @@ import (
 
 func TestSetupMakesTheOwnerOnce(t *testing.T) {
 	s := chattest.Start(t, chattest.Options{})
-	var state struct{ Needed bool }
+	var state struct {
+		Needed    bool
+		Workspace string
+	}
 	call(t, "GET", s.URL+"/api/setup", nil).want(200).into(&state)
-	if !state.Needed {
-		t.Error("a new instance needs no setup")
+	if !state.Needed || state.Workspace != "" {
+		t.Errorf("of a new instance it says %+v", state)
 	}
 	var done atomic.Int32
 	var wait sync.WaitGroup
@@ -46,8 +49,8 @@ func TestSetupMakesTheOwnerOnce(t *testing.T) {
 		t.Errorf("%d owners were made", done.Load())
 	}
 	call(t, "GET", s.URL+"/api/setup", nil).want(200).into(&state)
-	if state.Needed {
-		t.Error("setup is needed again")
+	if state.Needed || state.Workspace != "Snug" {
+		t.Errorf("after the setup it says %+v", state)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 
 type setupStateOutput struct {
 	Body struct {
-		Needed bool `json:"needed" doc:"Nobody has set this instance up yet"`
+		Needed    bool   `json:"needed" doc:"Nobody has set this instance up yet"`
+		Workspace string `json:"workspace,omitempty" doc:"What the team is called, once it is set up"`
 	}
 }
 
@@ -19,6 +20,13 @@ func (s *Server) getSetup(ctx context.Context, _ *struct{}) (*setupStateOutput, 
 	}
 	out := &setupStateOutput{}
 	out.Body.Needed = needed
+	if !needed {
+		workspace, err := s.store.Workspace(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Workspace = workspace.Name
+	}
 	return out, nil
 }
 
