@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { connectionNotice } from "../js/model/connection-notice.js";
 import { dayName } from "../js/model/dates.js";
 import { isFewEmoji } from "../js/model/emoji.js";
-import { avatarColour, initials, suggestUsername, typingSentence } from "../js/model/people.js";
+import { avatarColours, initials, suggestUsername, typingSentence } from "../js/model/people.js";
 import { channelPath, routeOf } from "../js/model/route.js";
 import { newUuid } from "../js/model/uuid.js";
 
@@ -11,10 +11,13 @@ test("initials", () => {
   assert.deepEqual(["Mia Österberg", "jon", "Ada King Lovelace", "  ", "李 小龙"].map(initials), ["MÖ", "J", "AL", "", "李小"]);
 });
 
-test("avatar colours are among the eight of the stylesheet", () => {
-  for (let round = 0; round < 200; round += 1) {
-    const colour = avatarColour(newUuid());
-    assert.ok(Number.isInteger(colour) && colour >= 1 && colour <= 8);
+test("avatar colours go by arrival, stay, and differ for the first eight", () => {
+  const people = Array.from({ length: 9 }, (_, index) => ({ id: `u${9 - index}`, created_at: `2026-11-0${index + 1}` }));
+  const few = avatarColours(people.slice(0, 3).reverse());
+  const many = avatarColours(people);
+  assert.deepEqual(people.map(({ id }) => many.get(id)), [1, 2, 3, 4, 5, 6, 7, 8, 1]);
+  for (const [id, colour] of few) {
+    assert.equal(many.get(id), colour);
   }
 });
 

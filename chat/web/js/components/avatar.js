@@ -1,9 +1,9 @@
 import { el } from "../dom.js";
-import { avatarColour, initials } from "../model/people.js";
+import { initials } from "../model/people.js";
 
-/** A person's initials on the person's colour; decorative, the name is written beside it. */
-export function avatar(person, { small = false, presence = false } = {}) {
-  const classes = ["avatar", `avatar-colour-${avatarColour(person.id)}`, small && "avatar-small"];
+/** A person's initials on a colour, 1 to 8; decorative, the name is written beside it. */
+export function avatar(person, colour, { small = false, presence = false } = {}) {
+  const classes = ["avatar", `avatar-colour-${colour}`, small && "avatar-small"];
   return el(
     "span",
     { class: classes.filter(Boolean).join(" "), "aria-hidden": "true" },

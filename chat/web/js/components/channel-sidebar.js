@@ -71,7 +71,7 @@ export class ChannelSidebar extends HTMLElement {
     return el(
       "div",
       { class: "sidebar-foot" },
-      avatar(me),
+      avatar(me, this.#workspace.colourOf(me.id)),
       el("div", { class: "sidebar-me" }, el("strong", {}, me.display_name), el("span", {}, `@${me.username}`)),
       el(
         "button",
@@ -113,7 +113,7 @@ export class ChannelSidebar extends HTMLElement {
     const { users, online, me } = this.#workspace;
     const people = Array.from(users.values())
       .filter((user) => user.active)
-      .map((user) => ({ user, isOnline: online.has(user.id), isMe: user.id === me.id }))
+      .map((user) => ({ user, isOnline: online.has(user.id), isMe: user.id === me.id, colour: this.#workspace.colourOf(user.id) }))
       .sort(onlineFirst);
     renderKeyed(this.#people, people, {
       key: ({ user }) => user.id,
@@ -134,11 +134,11 @@ function unreadBadge(count) {
   ];
 }
 
-function makePerson({ user }) {
+function makePerson({ user, colour }) {
   return el(
     "li",
     { class: "sidebar-person" },
-    avatar(user, { small: true, presence: true }),
+    avatar(user, colour, { small: true, presence: true }),
     el("span", { class: "sidebar-name" }),
     el("span", { class: "visually-hidden" }),
   );

@@ -1,13 +1,16 @@
 import { el, icon } from "../dom.js";
-import { dayName, fullDate, timeOfDay } from "../model/dates.js";
+import { dayName, fullDate, shortTimeOfDay, timeOfDay } from "../model/dates.js";
 import { isFewEmoji } from "../model/emoji.js";
 import { avatar } from "./avatar.js";
 
-/** The row of rows.js each element shows now: what is unchanged is not built again. */
+/** What each element shows now, its row and the colour of its author: what is unchanged is not built again. */
 const shown = new WeakMap();
 
-/** Makes the element of one row of a message list. */
-export function makeRow(row, actions) {
+/**
+ * Makes the element of one row of a message list. `list` is what it needs of that: colourOf(userId), and
+ * retry(pending) and discard(pending) for messages that failed.
+ */
+export function makeRow(row, list) {
   switch (row.kind) {
     case "day":
       return el("div", { class: "message-day", role: "separator" }, dayName(row.at, new Date()));
@@ -15,56 +18,54 @@ export function makeRow(row, actions) {
       return el("div", { class: "message-unread-line", role: "separator" }, "New");
     default: {
       const article = el("article", { class: "message" });
-      updateMessage(article, row, actions);
+      updateMessage(article, row, list);
       return article;
     }
   }
 }
 
 /** Brings the element of a row up to date. */
-export function updateRow(element, row, actions) {
+export function updateRow(element, row, list) {
   if (row.kind === "message") {
-    updateMessage(element, row, actions);
+    updateMessage(element, row, list);
   } else if (row.kind === "day") {
     element.textContent = dayName(row.at, new Date());
   }
 }
 
-function updateMessage(element, row, actions) {
+function updateMessage(element, row, list) {
+  const now = { ...row, colour: list.colourOf(row.author.id) };
   const before = shown.get(element);
-  if (before && isSame(before, row)) {
+  if (before && isSame(before, now)) {
     return;
   }
-  shown.set(element, row);
+  shown.set(element, now);
   element.toggleAttribute("data-lead", row.lead);
   element.dataset.state = row.pending?.state ?? "stored";
-  element.replaceChildren(row.lead ? avatar(row.author) : sideTime(row), content(row, actions));
+  const side = row.lead ? avatar(row.author, now.colour) : time(row, "message-side-time", shortTimeOfDay(row.at));
+  element.replaceChildren(side, content(row, list));
 }
 
 function isSame(a, b) {
-  return a.message === b.message && a.pending === b.pending && a.lead === b.lead;
+  return a.message === b.message && a.pending === b.pending && a.lead === b.lead && a.colour === b.colour;
 }
 
-function time(row, className) {
-  return el("time", { class: className, datetime: row.at.toISOString(), title: fullDate(row.at) }, timeOfDay(row.at));
+function time(row, className, text) {
+  return el("time", { class: className, datetime: row.at.toISOString(), title: fullDate(row.at) }, text);
 }
 
-function sideTime(row) {
-  return el("div", { class: "message-side-time" }, time(row, null));
-}
-
-function content(row, actions) {
+function content(row, list) {
   return el(
     "div",
     { class: "message-content" },
     row.lead
-      ? el("header", { class: "message-byline" }, el("span", { class: "message-author" }, row.author.display_name), time(row, "message-time"))
+      ? el("header", { class: "message-byline" }, el("span", { class: "message-author" }, row.author.display_name), time(row, "message-time", timeOfDay(row.at)))
       : el("span", { class: "visually-hidden" }, row.author.display_name),
     row.pending ? plainBody(row.pending.body) : storedBody(row.message),
     row.message?.edited_at && !row.message.deleted_at
       ? el("span", { class: "message-note", title: fullDate(new Date(row.message.edited_at)) }, "edited")
       : null,
-    row.pending ? pendingNote(row.pending, actions) : null,
+    row.pending ? pendingNote(row.pending, list) : null,
   );
 }
 
@@ -82,14 +83,14 @@ function storedBody(message) {
   return body;
 }
 
-function pendingNote(pending, actions) {
+function pendingNote(pending, list) {
   if (pending.state === "failed") {
     return el(
       "div",
       { class: "message-failure", role: "alert" },
       el("span", {}, icon("alert"), ` Not sent. ${pending.error}`),
-      el("button", { type: "button", class: "text-button", onclick: () => actions.retry(pending) }, "Try again"),
-      el("button", { type: "button", class: "text-button", onclick: () => actions.discard(pending) }, "Discard"),
+      el("button", { type: "button", class: "text-button", onclick: () => list.retry(pending) }, "Try again"),
+      el("button", { type: "button", class: "text-button", onclick: () => list.discard(pending) }, "Discard"),
     );
   }
   return pending.state === "waiting" ? el("div", { class: "message-note" }, icon("clock"), " Waiting to be sent") : null;

@@ -32,7 +32,8 @@ export class MessageList extends HTMLElement {
   #scroll = el("div", { class: "message-scroll", role: "log", tabindex: "0" }, this.#top, this.#rows);
   #pillText = el("span");
   #pill = el("button", { type: "button", class: "message-pill", hidden: true }, this.#pillText, icon("down"));
-  #actions = {
+  #forRows = {
+    colourOf: (userId) => this.#workspace.colourOf(userId),
     retry: (pending) => this.#decide(() => this.#workspace.outbox.retry(pending.client_id)),
     discard: (pending) => this.#decide(() => this.#workspace.outbox.discard(pending.client_id)),
   };
@@ -43,7 +44,7 @@ export class MessageList extends HTMLElement {
     const mine = (react) => (event) => event.detail.channelId === this.#channelId && react();
     workspace.addEventListener("timeline", mine(() => this.#timelineChanged()));
     workspace.addEventListener("outbox", mine(() => this.#render()));
-    workspace.addEventListener("people", () => this.#renderTop());
+    workspace.addEventListener("people", () => this.#placed && this.#quietly(() => this.#render()));
     workspace.addEventListener("channels", () => this.#checkSeen());
     this.#scroll.addEventListener("scroll", () => this.#scrolled());
     this.#pill.addEventListener("click", () => this.toBottom());
@@ -146,8 +147,8 @@ export class MessageList extends HTMLElement {
     });
     renderKeyed(this.#rows, rows, {
       key: (row) => row.key,
-      make: (row) => makeRow(row, this.#actions),
-      update: (element, row) => updateRow(element, row, this.#actions),
+      make: (row) => makeRow(row, this.#forRows),
+      update: (element, row) => updateRow(element, row, this.#forRows),
     });
     this.#renderTop();
     if (this.#atBottom) {

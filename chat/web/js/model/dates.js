@@ -10,6 +10,12 @@ export function timeOfDay(date) {
   return clock.format(date);
 }
 
+/** The time of day where room is scarce: 2:05, where that is followed by PM. */
+export function shortTimeOfDay(date) {
+  const parts = clock.formatToParts(date).filter(({ type }) => type !== "dayPeriod");
+  return parts.map(({ value }) => value).join("").trim();
+}
+
 /** Date and time in full, for a tooltip. */
 export function fullDate(date) {
   return full.format(date);

@@ -8,13 +8,17 @@ export function initials(name) {
   return chosen.map((word) => Array.from(word)[0].toLocaleUpperCase()).join("");
 }
 
-/** The avatar colour of a person, 1 to 8: always the same for the same id. */
-export function avatarColour(id) {
-  let hash = 7;
-  for (const character of id) {
-    hash = (hash * 31 + character.codePointAt(0)) % 65_521;
-  }
-  return (hash % AVATAR_COLOURS) + 1;
+/**
+ * The avatar colours, 1 to 8, of people by their id: by the order in which they came, so that the first eight
+ * all differ and nobody's ever changes.
+ */
+export function avatarColours(people) {
+  const byArrival = Array.from(people).sort((a, b) => compare(a.created_at, b.created_at) || compare(a.id, b.id));
+  return new Map(byArrival.map(({ id }, index) => [id, (index % AVATAR_COLOURS) + 1]));
+}
+
+function compare(a, b) {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** A login name made from a display name: "Mia Österberg" → "mia.osterberg". */

@@ -1,9 +1,13 @@
 import { applyFrame } from "./frames.js";
 import { Outbox } from "./outbox.js";
+import { avatarColours } from "./people.js";
 import { Timeline } from "./timeline.js";
 
 const PAGE_SIZE = 50;
-const CATCH_UP_PAGE_SIZE = 200;
+const LARGEST_PAGE_SIZE = 200;
+
+/** How many messages are read above the first unread one, so that it has company. */
+const READ_BEFORE_UNREAD = 20;
 
 /** With more than this missing, the newest page is read instead of all that was missed. */
 const CATCH_UP_LIMIT = 400;
@@ -31,6 +35,8 @@ export class Workspace extends EventTarget {
 
   #api;
   #patiently;
+  #colours = new Map();
+  #meeting = false;
   #timelines = new Map();
   #typing = new Map();
   #typingTold = new Map();
@@ -79,33 +85,49 @@ export class Workspace extends EventTarget {
     this.#tell("channels");
   }
 
-  removeChannel(channelId) {
-    this.channels.delete(channelId);
-    this.#timelines.delete(channelId);
-    this.#tell("channels");
-  }
-
-  async refreshChannels() {
-    this.setChannels(await this.#patiently(this.#api.channels));
+  async #refreshChannels() {
+    const channels = await this.#read(this.#api.channels);
+    if (channels) {
+      this.setChannels(channels);
+    }
   }
 
   setUsers(users) {
     this.users = new Map(users.map((user) => [user.id, user]));
+    this.#colours = avatarColours(users);
     this.#tell("people");
   }
 
   putUser(user) {
-    this.users.set(user.id, user);
-    this.#tell("people");
+    this.setUsers([...this.users.values(), user]);
+  }
+
+  /** Reads the people anew when somebody turns up who came while the connection was away. */
+  async #meet(userId) {
+    if (!this.users.has(userId) && !this.#meeting) {
+      this.#meeting = true;
+      const users = await this.#read(this.#api.users);
+      this.#meeting = false;
+      if (users) {
+        this.setUsers(users);
+      }
+    }
+  }
+
+  /** The avatar colour of a person, 1 to 8. */
+  colourOf(userId) {
+    return this.#colours.get(userId) ?? 1;
   }
 
   setOnline(userIds) {
     this.online = new Set(userIds);
+    userIds.forEach((userId) => this.#meet(userId));
     this.#tell("people");
   }
 
   setPresence(userId, online) {
     if (online) {
+      this.#meet(userId);
       this.online.add(userId);
     } else {
       this.online.delete(userId);
@@ -132,7 +154,9 @@ export class Workspace extends EventTarget {
   }
 
   async #begin(channelId, timeline) {
-    const page = await this.#page(channelId, { limit: PAGE_SIZE });
+    const wanted = (this.channels.get(channelId)?.unread ?? 0) + READ_BEFORE_UNREAD;
+    const limit = Math.min(Math.max(wanted, PAGE_SIZE), LARGEST_PAGE_SIZE);
+    const page = await this.#page(channelId, { limit });
     if (page) {
       timeline.begin(page);
       this.#timelineChanged(channelId);
@@ -153,10 +177,14 @@ export class Workspace extends EventTarget {
     }
   }
 
-  /** Reads a page of messages; null when it may not be read, which the person is told. */
-  async #page(channelId, page) {
+  #page(channelId, page) {
+    return this.#read(() => this.#api.messages(channelId, page));
+  }
+
+  /** Reads something; null when it may not be read, which the person is told. */
+  async #read(call) {
     try {
-      return await this.#patiently(() => this.#api.messages(channelId, page));
+      return await this.#patiently(call);
     } catch (error) {
       this.#tell(error.code === "unauthenticated" ? "ended" : "notice", { message: error.message });
       return null;
@@ -165,6 +193,7 @@ export class Workspace extends EventTarget {
 
   /** Takes a message that came live, or as the acknowledgement of a send. */
   receive(message) {
+    this.#meet(message.author.id);
     this.#count(message);
     const timeline = this.#timelines.get(message.channel_id);
     const changed = timeline?.receive(message);
@@ -202,7 +231,7 @@ export class Workspace extends EventTarget {
   #count(message) {
     const channel = this.channels.get(message.channel_id);
     if (!channel) {
-      this.refreshChannels();
+      this.#refreshChannels();
     } else if (message.seq > channel.last_seq) {
       const own = message.author.id === this.me.id;
       this.putChannel({ id: channel.id, last_seq: message.seq, unread: channel.unread + (own ? 0 : 1) });
@@ -221,7 +250,7 @@ export class Workspace extends EventTarget {
     if (timeline.missing > CATCH_UP_LIMIT) {
       await this.#begin(channelId, timeline);
     } else if (timeline.missing > 0) {
-      const page = await this.#page(channelId, { after: timeline.last, limit: CATCH_UP_PAGE_SIZE });
+      const page = await this.#page(channelId, { after: timeline.last, limit: LARGEST_PAGE_SIZE });
       if (page) {
         timeline.append(page);
         this.#timelineChanged(channelId);
