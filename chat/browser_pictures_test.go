@@ -47,7 +47,7 @@ func TestPictures(t *testing.T) {
 	p.waitFor("h1", "Good to see you")
 	everyLook("login")
 	p.open(server.URL + "/invite/abc")
-	p.waitFor("h1", "You are invited")
+	p.waitFor("h1", "Come and join Juniper Studio")
 	everyLook("invite")
 
 	for _, u := range people[1:] {

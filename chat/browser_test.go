@@ -125,7 +125,7 @@ func meet(t *testing.T, server *chattest.Server, mia, jon *page) {
 	}
 	mia.fill("password", password)
 	mia.click("form .button-primary")
-	mia.waitFor(".channel-welcome", "Invite somebody")
+	mia.waitFor(".channel-welcome", "Welcome to Juniper Studio")
 	mia.wait(online)
 	mia.click(".channel-welcome button")
 	mia.click(".invite-form .button-primary")
@@ -134,7 +134,7 @@ func meet(t *testing.T, server *chattest.Server, mia, jon *page) {
 	mia.press("Escape")
 
 	jon.open(link)
-	jon.waitFor("h1", "You are invited")
+	jon.waitFor("h1", "Come and join Juniper Studio")
 	jon.fill("display_name", "Jon")
 	jon.fill("password", password)
 	jon.click("form .button-primary")
@@ -281,6 +281,7 @@ func TestPhone(t *testing.T) {
 	server := chattest.Start(t, chattest.Options{})
 	ada := setUp(t, server)
 	general := ada.general()
+	ada.call("PATCH", "/api/me", map[string]string{"display_name": strings.Repeat("W", 80)}).want(http.StatusOK)
 	for _, body := range []string{
 		strings.Repeat("long", 80), "```\n" + strings.Repeat("code ", 60) + "\n```", "https://example.org/" + strings.Repeat("a/", 200),
 		"| a | b |\n|---|---|\n| " + strings.Repeat("cell ", 40) + " | " + strings.Repeat("x", 100) + " |",

@@ -38,20 +38,20 @@ type page struct {
 	runs []encodedRun
 }
 
-// fetch returns the first page of the span, trying until ctx ends, after which it returns an empty page.
-func (f *catchup) fetch(ctx context.Context, missing span, log *slog.Logger) page {
+// fetch returns the first page of the span. It tries until ctx ends, and then reports false.
+func (f *catchup) fetch(ctx context.Context, missing span, log *slog.Logger) (page, bool) {
 	missing.to = min(missing.to, missing.from+catchupPage-1)
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		p, err := f.read(ctx, missing)
 		if err == nil {
-			return p
+			return p, true
 		}
 		if ctx.Err() == nil {
 			log.Warn("cannot read missed messages, trying again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return page{}
+			return page{}, false
 		case <-time.After(pause):
 		}
 	}

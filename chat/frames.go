@@ -13,8 +13,6 @@ import (
 // The codes a WebSocket is closed with: RFC 6455, section 7.4, and of the private range 4000 to 4999 our own.
 const (
 	closeNormal          = 1000
-	closeGoingAway       = 1001
-	closeNoCode          = 1005 // stands for a close without a code
 	closePolicy          = 1008
 	closeRestart         = 1012
 	closeTryAgain        = 1013

@@ -29,7 +29,8 @@ type hub struct {
 	// Of run's goroutine alone.
 	conns     map[*conn]bool
 	channels  map[uuid.UUID]*hubChannel
-	sessions  map[uuid.UUID]map[*conn]bool
+	sessions  map[uuid.UUID]map[*conn]bool // by login
+	users     map[uuid.UUID]map[*conn]bool // by user
 	presence  *presence
 	peers     map[uuid.UUID]*peer
 	leaving   bool // the server ends: no more sockets
@@ -53,11 +54,11 @@ type hubChannel struct {
 }
 
 func newHub(cfg hubConfig) *hub {
-	md := newMarkdown()
+	md := newMarkdown(cfg.Logger)
 	return &hub{
 		hubConfig: cfg, markdown: md, recent: newRecentMessages(md), catchup: newCatchup(cfg.Store, md),
 		ops: make(chan func(), 256), ended: make(chan struct{}), pollNow: make(chan struct{}, 1), backlog: backlog{wake: make(chan struct{}, 1)}, outgoing: make(chan nodeEvent, 1024),
-		conns: map[*conn]bool{}, channels: map[uuid.UUID]*hubChannel{}, sessions: map[uuid.UUID]map[*conn]bool{},
+		conns: map[*conn]bool{}, channels: map[uuid.UUID]*hubChannel{}, sessions: map[uuid.UUID]map[*conn]bool{}, users: map[uuid.UUID]map[*conn]bool{},
 		presence: newPresence(cfg.Tuning.presenceGrace), peers: map[uuid.UUID]*peer{},
 	}
 }
@@ -207,6 +208,7 @@ func (h *hub) enter(c *conn) (ok bool) {
 		if ok = !h.leaving; ok {
 			h.conns[c] = true
 			addTo(h.sessions, c.who.Session.ID, c)
+			addTo(h.users, c.who.User.ID, c)
 		}
 	})
 	return ok
@@ -222,14 +224,15 @@ func (h *hub) welcome(c *conn, frame welcomeFrame, resume map[uuid.UUID]int64) {
 		frame.Online = h.presence.online()
 		begins := make([]begin, len(frame.Channels))
 		for i, m := range frame.Channels {
+			// The hub may know of newer messages than the database did a moment ago, or the database of some that
+			// nobody has told the hub of, and so none of those who are here already.
+			h.noteHead(m.ID, m.LastSeq)
 			channel := h.channel(m.ID)
-			// The database was read a moment ago: the hub may know of newer messages, and that one of older ones.
 			channel.conns[c] = true
 			begins[i] = begin{channel: m.ID, cursor: m.LastSeq, last: max(m.LastSeq, channel.head)}
 			if seen, ok := resume[m.ID]; ok {
 				begins[i].cursor = min(seen, m.LastSeq)
 			}
-			channel.rise(m.LastSeq)
 			c.channels = append(c.channels, m.ID)
 		}
 		c.out.put(item{frame: encodeFrame(frame)})
@@ -242,6 +245,7 @@ func (h *hub) leave(c *conn) {
 	h.do(func() {
 		delete(h.conns, c)
 		removeFrom(h.sessions, c.who.Session.ID, c)
+		removeFrom(h.users, c.who.User.ID, c)
 		for _, id := range c.channels {
 			delete(h.channels[id].conns, c)
 		}

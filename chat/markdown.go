@@ -3,7 +3,10 @@ package chat
 import (
 	"bytes"
 	"fmt"
+	"html"
+	"log/slog"
 	"regexp"
+	"runtime/debug"
 	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
@@ -12,7 +15,7 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
-	"github.com/yuin/goldmark/renderer/html"
+	goldmarkhtml "github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/util"
 )
 
@@ -25,10 +28,12 @@ type markdown struct {
 	converter goldmark.Markdown
 	policy    *bluemonday.Policy
 	buffers   sync.Pool
+	log       *slog.Logger
 }
 
-func newMarkdown() *markdown {
+func newMarkdown(log *slog.Logger) *markdown {
 	return &markdown{
+		log: log,
 		converter: goldmark.New(
 			goldmark.WithParser(markdownParser()),
 			goldmark.WithExtensions(
@@ -37,7 +42,7 @@ func newMarkdown() *markdown {
 				extension.Linkify,
 			),
 			goldmark.WithRendererOptions(
-				html.WithHardWraps(),
+				goldmarkhtml.WithHardWraps(),
 				renderer.WithNodeRenderers(util.Prioritized(imageLinks{}, 100)),
 			),
 		),
@@ -48,11 +53,11 @@ func newMarkdown() *markdown {
 
 // markdownParser is goldmark's default parser without those for HTML.
 func markdownParser() parser.Parser {
-	html := map[any]bool{parser.NewHTMLBlockParser(): true, parser.NewRawHTMLParser(): true}
+	unwanted := map[any]bool{parser.NewHTMLBlockParser(): true, parser.NewRawHTMLParser(): true}
 	without := func(all []util.PrioritizedValue) []util.PrioritizedValue {
 		var rest []util.PrioritizedValue
 		for _, p := range all {
-			if !html[p.Value] {
+			if !unwanted[p.Value] {
 				rest = append(rest, p)
 			}
 		}
@@ -71,8 +76,8 @@ type imageLinks struct{}
 // RegisterFuncs tells goldmark what is rendered here.
 func (imageLinks) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindImage, func(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-		image, destination := n.(*ast.Image), []byte(nil)
-		destination = util.EscapeHTML(util.URLEscape(image.Destination, true))
+		image := n.(*ast.Image)
+		destination := util.EscapeHTML(util.URLEscape(image.Destination, true))
 		if !entering {
 			_, err := w.WriteString("</a>")
 			return ast.WalkContinue, err
@@ -111,12 +116,20 @@ func (m *markdown) HTML(body string) string {
 	return m.render(body)
 }
 
-func (m *markdown) render(body string) string {
+// render has the libraries render body. Should they fail on it, it is shown as it was written: it is stored, and will be
+// rendered for everybody who comes by.
+func (m *markdown) render(body string) (out string) {
 	buf := m.buffers.Get().(*bytes.Buffer)
-	defer m.buffers.Put(buf)
+	defer func() {
+		if r := recover(); r != nil {
+			m.log.Error("message could not be rendered", "stack", string(debug.Stack()))
+			out = "<pre>" + html.EscapeString(body) + "</pre>\n"
+		}
+		m.buffers.Put(buf)
+	}()
 	buf.Reset()
 	if err := m.converter.Convert([]byte(body), buf); err != nil {
-		panic(fmt.Sprintf("render markdown: %v", err)) // only the buffer could fail, and it does not
+		panic(err) // only the buffer could fail, and it does not
 	}
 	return m.policy.Sanitize(buf.String())
 }

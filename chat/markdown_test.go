@@ -1,15 +1,19 @@
 package chat
 
 import (
+	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/parser"
 	"pgregory.net/rapid"
 )
 
 func TestMarkdown(t *testing.T) {
-	m := newMarkdown()
+	m := newMarkdown(slog.New(slog.DiscardHandler))
 	const link = ` rel="nofollow noreferrer noopener" target="_blank"`
 	for body, want := range map[string]string{
 		"hello":                        "<p>hello</p>\n",
@@ -44,6 +48,19 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// failing is a library that fails.
+type failing struct{ goldmark.Markdown }
+
+func (failing) Convert([]byte, io.Writer, ...parser.ParseOption) error { panic("of the library's") }
+
+func TestABodyThatCannotBeRenderedIsShownAsItIs(t *testing.T) {
+	m := newMarkdown(slog.New(slog.DiscardHandler))
+	m.converter = failing{}
+	if got := m.HTML("*a* <b>"); got != "<pre>*a* &lt;b&gt;</pre>\n" {
+		t.Errorf("rendered as %q", got)
+	}
+}
+
 // bodies are made of words, and of what is markup in some places and in others not.
 func bodies() *rapid.Generator[string] {
 	words := rapid.SampledFrom(strings.Split("hello|it's|\"x\"|3.|12)|1.5|a.b|www|http:|www.x|-|--|---|+|=|==|#|#x|:|:-|x:y|!|(|)|{|}|$|^|;|,|?|/|//|%|é|😀|\u00a0|\u2028|\ufeff|\u200b|\u0085|\u3000|\u00ad", "|"))
@@ -75,7 +92,7 @@ func checkPlain(m *markdown, body string) (plain, parsed string, same bool) {
 }
 
 func TestPlainBodiesAreRenderedAsTheParserWould(t *testing.T) {
-	m, taken := newMarkdown(), 0
+	m, taken := newMarkdown(slog.New(slog.DiscardHandler)), 0
 	rapid.Check(t, func(t *rapid.T) {
 		for _, body := range rapid.SliceOfN(bodies(), 20, 20).Draw(t, "bodies") {
 			if plain, parsed, same := checkPlain(m, body); !same {
@@ -91,7 +108,7 @@ func TestPlainBodiesAreRenderedAsTheParserWould(t *testing.T) {
 }
 
 func FuzzPlain(f *testing.F) {
-	m := newMarkdown()
+	m := newMarkdown(slog.New(slog.DiscardHandler))
 	for _, body := range []string{"a'b\n\nc", "1. x", "see http://x.y", "\u00a0x", "a\u2028b\ufeff", "x\n=", "a:-\n-"} {
 		f.Add(body)
 	}
@@ -104,7 +121,7 @@ func FuzzPlain(f *testing.F) {
 
 // What is rendered has no script, no handler, no style and no address but of the allowed kinds, whatever is written.
 func FuzzRenderedIsHarmless(f *testing.F) {
-	m := newMarkdown()
+	m := newMarkdown(slog.New(slog.DiscardHandler))
 	for _, body := range []string{"<img src=x onerror=y>", "[a](javascript:b)", "![a](data:b)", "<a href='x'>", "`<b>`", "[a]: vbscript:x\n\n[a]"} {
 		f.Add(body)
 	}
@@ -120,7 +137,7 @@ func FuzzRenderedIsHarmless(f *testing.F) {
 
 // Nobody can keep the server busy with a message that is hard to render.
 func TestHardBodiesAreRenderedInTime(t *testing.T) {
-	m := newMarkdown()
+	m := newMarkdown(slog.New(slog.DiscardHandler))
 	for _, unit := range []string{"*", "_", "[", "](", "![", "`", "> ", "- ", "~~", "|", "<", "&", "\\", "**a ", "[a](", "a@", "http://a", "<a href=\"", "|-", "1. ", "\n#", "```\n"} {
 		body := strings.Repeat(unit, 10_000/len(unit))
 		begin := time.Now()
@@ -132,7 +149,7 @@ func TestHardBodiesAreRenderedInTime(t *testing.T) {
 }
 
 func BenchmarkMarkdown(b *testing.B) {
-	m := newMarkdown()
+	m := newMarkdown(slog.New(slog.DiscardHandler))
 	for name, body := range map[string]string{
 		"plain":  "Hello there, this is a plain message of some words. It's fine!",
 		"marked": "Hello **there**, see https://example.org/x for `more`.",

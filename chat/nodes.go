@@ -71,12 +71,14 @@ func (h *hub) tell(to audience, frame any) {
 func (h *hub) tellHere(to audience, encoded []byte) {
 	it := item{frame: appendFrame(nil, encoded)}
 	conns := h.conns
-	if to.Channel != uuid.Nil {
+	switch {
+	case to.Channel != uuid.Nil:
 		conns = h.channel(to.Channel).conns
+	case to.User != uuid.Nil:
+		conns = h.users[to.User]
 	}
 	for c := range conns {
-		user := c.who.User.ID
-		if c.welcomed && user != to.But && (to.User == uuid.Nil || to.User == user) {
+		if c.welcomed && c.who.User.ID != to.But {
 			c.out.put(it)
 		}
 	}

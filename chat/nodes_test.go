@@ -147,3 +147,20 @@ func TestWithoutTheCacheEachNodeGoesOn(t *testing.T) {
 	ada.send(general, "with")
 	bobs.next("message")
 }
+
+// Somebody who comes is told of a message that nobody told this node of. So are those who are there already, and not only
+// when it is looked for.
+func TestWhoComesBringsNewsToThoseWhoAreThere(t *testing.T) {
+	ada, bob := twoNodes(t)
+	general := ada.general()
+	eve := ada.invite("eve").on(bob.server)
+	bobs, _ := bob.open(nil)
+	bobs.next("resumed")
+	ada.server.Cache.Stop(t)
+	defer ada.server.Cache.Start(t)
+	sent := ada.send(general, "lost on the way")
+	eve.open(nil)
+	if m := bobs.next("message").message(t); m.ID != sent.ID {
+		t.Errorf("got %+v", m)
+	}
+}

@@ -16,8 +16,9 @@ import (
 	"snug/store"
 )
 
-// frameLimit is the largest frame that a client may send, in bytes.
-const frameLimit = 64 << 10
+// frameLimit is the largest frame that a client may send, in bytes: enough for the longest message when each of its
+// characters is written as two escapes of 6 bytes.
+const frameLimit = 128 << 10
 
 // conn is one WebSocket. Three goroutines serve it, all of which end before the socket's handler returns, since what is
 // under the socket goes back to a pool then and would carry a late write to a stranger:
@@ -121,8 +122,8 @@ func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer close(c.gone)
 	var parts sync.WaitGroup
-	parts.Go(c.write)
-	parts.Go(c.doWork)
+	parts.Go(c.survive(c.write))
+	parts.Go(c.survive(c.doWork))
 	if !s.hub.enter(c) {
 		c.out.close(restartEnding())
 	}
@@ -138,6 +139,20 @@ func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 		c.reads.Wait()
 	}()
 	c.read()
+}
+
+// survive is part, whose panic ends the socket and no more.
+func (c *conn) survive(part func()) func() {
+	return func() {
+		defer func() {
+			if r := recover(); r != nil {
+				c.server.log.Error("socket panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+				c.cancel()
+				_ = c.net.Close()
+			}
+		}()
+		part()
+	}
 }
 
 // underlying is the connection under ws. What fasthttp lends to a socket is a wrapper out of a pool, whose Close does
@@ -192,7 +207,10 @@ func (c *conn) enqueue(job func(context.Context)) {
 	}
 	c.undone++
 	c.workMu.Unlock()
-	c.work <- job
+	select {
+	case c.work <- job:
+	case <-c.ctx.Done():
+	}
 }
 
 // doWork does what the reader enqueues, in that order.

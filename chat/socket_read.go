@@ -71,12 +71,19 @@ func (c *conn) listenOn() error {
 // lost notes why there is nothing more to read. The writer is not to try for long to write to a peer that is not there.
 func (c *conn) lost(err error) {
 	var network net.Error
+	var closed *fastws.CloseError
 	switch {
+	case errors.As(err, &closed) && closed.Code != fastws.CloseAbnormalClosure:
+		return // politely; the writer answers
 	case errors.As(err, &network) && network.Timeout():
 		c.out.close(ending{code: closePolicy, reason: "nothing was heard for too long"})
-	case !fastws.IsCloseError(err, closeNormal, closeGoingAway, closeNoCode, closeRestart):
-		_ = c.net.Close()
+		return
+	case errors.Is(err, fastws.ErrReadLimit):
+		if conn, ok := c.net.(*politeConn); ok {
+			conn.unread.Store(true) // the library has told the client what is wrong
+		}
 	}
+	_ = c.net.Close()
 }
 
 // take does what a frame says.

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -143,9 +144,14 @@ func TestSendsAreChecked(t *testing.T) {
 			t.Errorf("send with %v gets %+v", refused.change, f)
 		}
 	}
-	adas.send(sendFrame(general, "fine"))
-	if m := adas.next("ack").message(t); m.Seq != 1 {
-		t.Errorf("then stored as %+v", m)
+	// The longest message, in the longest way to write it.
+	longest := fmt.Sprintf(`{"type":"send","client_id":%q,"channel_id":%q,"body":%q}`, uuid.NewString(), general, "BODY")
+	longest = strings.Replace(longest, "BODY", strings.Repeat(`\ud83d\ude00`, 10_000), 1)
+	if err := adas.ws.WriteMessage(1, []byte(longest)); err != nil {
+		t.Fatal(err)
+	}
+	if m := adas.next("ack", "error").message(t); m.Seq != 1 || m.Body != strings.Repeat("😀", 10_000) {
+		t.Errorf("the longest message is stored as %.100q", m.Body)
 	}
 }
 
@@ -162,7 +168,7 @@ func TestTooMuchEndsTheSocket(t *testing.T) {
 		t.Errorf("many mistakes close with %d", code)
 	}
 	large, _ := ada.open(nil)
-	if err := large.ws.WriteMessage(1, []byte(`"`+strings.Repeat("x", 64<<10)+`"`)); err != nil {
+	if err := large.ws.WriteMessage(1, []byte(`"`+strings.Repeat("x", 4<<20)+`"`)); err != nil {
 		t.Fatal(err)
 	}
 	if code := large.closed(); code != websocket.CloseMessageTooBig {

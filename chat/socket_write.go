@@ -108,7 +108,11 @@ func (w *socketWriter) proceed() {
 			w.delivery.skip(missing.channel, missing.to, w.append)
 		default:
 			w.fetching = true
-			w.reads.Go(func() { w.pages <- w.server.hub.catchup.fetch(w.ctx, missing, w.server.log) })
+			w.reads.Go(func() {
+				if p, ok := w.server.hub.catchup.fetch(w.ctx, missing, w.server.log); ok {
+					w.pages <- p
+				}
+			})
 		}
 	}
 }
