@@ -10,19 +10,17 @@ import { forgetSession, outboxMemory } from "./session-memory.js";
 import { Connection } from "./socket.js";
 
 const app = document.getElementById("app");
+let workspaceName = "";
 let workspace = null;
 let workspacePage = null;
 
 /** Shows what the address says, as far as the person may see it. */
 function show() {
   const route = routeOf(location.pathname) ?? { page: "workspace", channelId: null };
-  if (route.page === "invite") {
-    leaveWorkspace();
-    showInvite(route.code);
-  } else if (workspacePage) {
+  if (workspacePage && route.page === "workspace") {
     workspacePage.open(route.channelId);
   } else {
-    enter(route.channelId);
+    arrive(route);
   }
 }
 
@@ -31,41 +29,21 @@ function mount(page) {
   page.querySelector("input")?.focus();
 }
 
-function showInvite(code) {
-  const register = async (form) => {
-    await api.register({ ...form, invite: code });
-    history.replaceState(null, "", "/");
-    show();
-  };
-  mount(invitePage(register));
-}
-
-function showSetup() {
-  mount(setupPage(async (form) => {
-    await api.setUp(form);
-    show();
-  }));
-}
-
-function showLogin() {
+/** Opens the page of a route, or the one that has to come before it. */
+async function arrive(route) {
   leaveWorkspace();
-  mount(loginPage(async (form) => {
-    await api.login(form);
-    show();
-  }));
-}
-
-/** Opens the workspace, or the page that has to come before it. */
-async function enter(channelId) {
   const opening = openingPage();
   mount(opening.page);
   const patience = (read) => patiently(read, () => opening.say("Snug is waking up. One moment…"));
   try {
     const setup = await patience(api.setupState);
+    workspaceName = setup.workspace;
     if (setup.needed) {
       showSetup();
+    } else if (route.page === "invite") {
+      showInvite(route.code);
     } else {
-      await openWorkspace(await patience(api.me), setup.workspace || "Snug", channelId);
+      await openWorkspace(await patience(api.me), route.channelId);
     }
   } catch (error) {
     if (error.code === "unauthenticated") {
@@ -76,10 +54,35 @@ async function enter(channelId) {
   }
 }
 
-async function openWorkspace(me, name, channelId) {
+function showSetup() {
+  mount(setupPage(async (form) => {
+    await api.setUp(form);
+    show();
+  }));
+}
+
+function showInvite(code) {
+  const register = async (form) => {
+    await api.register({ ...form, invite: code });
+    history.replaceState(null, "", "/");
+    show();
+  };
+  mount(invitePage(workspaceName, register));
+}
+
+function showLogin() {
+  leaveWorkspace();
+  const login = async (form) => {
+    await api.login(form);
+    show();
+  };
+  mount(loginPage(workspaceName, login));
+}
+
+async function openWorkspace(me, channelId) {
   workspace = new Workspace({
     me,
-    name,
+    name: workspaceName,
     api,
     patiently,
     storage: outboxMemory(me.id),

@@ -4,7 +4,7 @@ import { gate } from "../components/gate.js";
 import { gateForm } from "../components/gate-form.js";
 
 /** Registration with an invite. `submit(values)` sends it. */
-export function invitePage(submit) {
+export function invitePage(workspaceName, submit) {
   const form = gateForm({
     action: "Come in",
     submit,
@@ -16,7 +16,7 @@ export function invitePage(submit) {
   });
   return gate(
     {
-      title: "You are invited",
+      title: `Come and join ${workspaceName}`,
       words: "Somebody saved you a seat. Make your account, and come in.",
       foot: ["You have an account already? ", el("a", { href: "/" }, "Go to the workspace"), "."],
     },

@@ -2,7 +2,7 @@ import { gate } from "../components/gate.js";
 import { gateForm } from "../components/gate-form.js";
 
 /** Logging in. `submit(values)` sends it. */
-export function loginPage(submit) {
+export function loginPage(workspaceName, submit) {
   const form = gateForm({
     action: "Log in",
     submit,
@@ -20,7 +20,7 @@ export function loginPage(submit) {
   return gate(
     {
       title: "Good to see you",
-      words: "Log in to join the conversation.",
+      words: `Log in to join the conversation at ${workspaceName}.`,
       foot: ["New here? Ask somebody in your workspace for an invite link."],
     },
     form,
