@@ -22,21 +22,22 @@ type hub struct {
 	recent   *recentMessages
 	catchup  *catchup
 	ops      chan func()
-	ended    chan struct{} // closed when run has ended
+	ended    chan struct{} // closed when run takes no more ops
 	backlog  backlog
 	outgoing chan nodeEvent
+	pollNow  chan struct{} // holds one when a look for missed messages is due
 
 	// Of run's goroutine alone.
-	conns     map[*conn]bool
-	channels  map[uuid.UUID]*hubChannel
-	sessions  map[uuid.UUID]map[*conn]bool // by login
-	users     map[uuid.UUID]map[*conn]bool // by user
-	presence  *presence
-	peers     map[uuid.UUID]*peer
-	leaving   bool // the server ends: no more sockets
-	polling   bool
-	pollNow   chan struct{} // holds one when a look for missed messages is due
-	announced time.Time
+	conns         map[*conn]bool
+	channels      map[uuid.UUID]*hubChannel
+	sessions      map[uuid.UUID]map[*conn]bool
+	endedSessions map[uuid.UUID]time.Time // when; for sockets that were let in a moment before
+	users         map[uuid.UUID]map[*conn]bool
+	presence      *presence
+	peers         map[uuid.UUID]*peer
+	announced     time.Time // when the other nodes were last told who is online here
+	polling       bool
+	leaving       bool // the server ends: no more sockets
 }
 
 type hubConfig struct {
@@ -56,19 +57,32 @@ type hubChannel struct {
 func newHub(cfg hubConfig) *hub {
 	md := newMarkdown(cfg.Logger)
 	return &hub{
-		hubConfig: cfg, markdown: md, recent: newRecentMessages(md), catchup: newCatchup(cfg.Store, md),
-		ops: make(chan func(), 256), ended: make(chan struct{}), pollNow: make(chan struct{}, 1), backlog: backlog{wake: make(chan struct{}, 1)}, outgoing: make(chan nodeEvent, 1024),
-		conns: map[*conn]bool{}, channels: map[uuid.UUID]*hubChannel{}, sessions: map[uuid.UUID]map[*conn]bool{}, users: map[uuid.UUID]map[*conn]bool{},
-		presence: newPresence(cfg.Tuning.presenceGrace), peers: map[uuid.UUID]*peer{},
+		hubConfig: cfg,
+		markdown:  md,
+		recent:    newRecentMessages(md),
+		catchup:   newCatchup(cfg.Store, md),
+		ops:       make(chan func(), 256),
+		ended:     make(chan struct{}),
+		backlog:   backlog{wake: make(chan struct{}, 1)},
+		outgoing:  make(chan nodeEvent, 1024),
+		pollNow:   make(chan struct{}, 1),
+
+		conns:         map[*conn]bool{},
+		channels:      map[uuid.UUID]*hubChannel{},
+		sessions:      map[uuid.UUID]map[*conn]bool{},
+		endedSessions: map[uuid.UUID]time.Time{},
+		users:         map[uuid.UUID]map[*conn]bool{},
+		presence:      newPresence(cfg.Tuning.presenceGrace),
+		peers:         map[uuid.UUID]*peer{},
 	}
 }
 
 // run owns the hub's state until ctx ends.
 func (h *hub) run(ctx context.Context) error {
-	defer close(h.ended)
 	var helpers sync.WaitGroup
 	defer h.catchup.left.Wait()
 	defer helpers.Wait()
+	defer close(h.ended) // before: the helpers may have something to post
 	helpers.Go(func() { h.publish(ctx) })
 	helpers.Go(func() { h.listen(ctx) })
 
@@ -209,6 +223,9 @@ func (h *hub) enter(c *conn) (ok bool) {
 			h.conns[c] = true
 			addTo(h.sessions, c.who.Session.ID, c)
 			addTo(h.users, c.who.User.ID, c)
+			if _, over := h.endedSessions[c.who.Session.ID]; over {
+				h.closeSession(c.who.Session.ID)
+			}
 		}
 	})
 	return ok
@@ -278,6 +295,7 @@ func (h *hub) endSession(id uuid.UUID) {
 }
 
 func (h *hub) closeSession(id uuid.UUID) {
+	h.endedSessions[id] = time.Now()
 	for c := range h.sessions[id] {
 		c.out.close(ending{code: closeUnauthenticated, reason: "logged out"})
 	}

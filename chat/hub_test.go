@@ -12,9 +12,9 @@ import (
 	"snug/store/cache"
 )
 
-// A message that is stored after a socket's channels were read, and handed on before the socket is known to the hub, is
-// one that the socket has missed.
-func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
+// runHub runs a hub without a cache until the test ends.
+func runHub(t *testing.T) *hub {
+	t.Helper()
 	client, err := cache.Open("unix://" + t.TempDir() + "/none.sock")
 	if err != nil {
 		t.Fatal(err)
@@ -25,20 +25,44 @@ func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
 
-	channel := uuid.New()
+// A message that is stored after a socket's channels were read, and handed on before the socket is known to the hub, is
+// one that the socket has missed.
+func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
+	h, channel := runHub(t), uuid.New()
 	h.committed([]store.Message{{ChannelID: channel, Seq: 5}})
 	for seen := int64(0); seen < 5; {
 		h.do(func() { seen = h.channel(channel).head })
 	}
-	c := &conn{out: newOutbox(tuning.outbox)}
+	c := &conn{out: newOutbox(1 << 20)}
 	h.welcome(c, welcomeFrame{Channels: []store.Membership{{Channel: store.Channel{ID: channel, LastSeq: 4}}}}, nil)
 	items, _ := c.out.take()
 	if got := items[1].begin; len(got) != 1 || got[0] != (begin{channel: channel, cursor: 4, last: 5}) {
 		t.Errorf("the delivery begins with %+v", got)
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
+}
+
+// A login can end while its next socket is on the way from the check of the token to the hub.
+func TestASocketOfALoginThatHasJustEndedIsClosed(t *testing.T) {
+	h := runHub(t)
+	login := identity{Session: store.Session{ID: uuid.New()}}
+	h.endSession(login.Session.ID)
+	late, other := &conn{out: newOutbox(1), who: login}, &conn{out: newOutbox(1)}
+	if !h.enter(late) || !h.enter(other) {
+		t.Fatal("the hub is ending")
+	}
+	if _, end := late.out.take(); end == nil || end.code != closeUnauthenticated {
+		t.Errorf("the socket goes on: %+v", end)
+	}
+	if other.out.closing() {
+		t.Error("another login's socket is closed")
 	}
 }

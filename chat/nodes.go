@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +22,9 @@ const (
 	announceEvery = 10 * time.Second
 	peerLifetime  = 35 * time.Second
 )
+
+// rememberSession is how long a login that has ended is remembered: longer than a request may take to become a socket.
+const rememberSession = time.Minute
 
 // The kinds of nodeEvent.
 const (
@@ -215,6 +219,7 @@ func (h *hub) beat(now time.Time) {
 			h.meet(id, nodeEvent{Gone: true})
 		}
 	}
+	maps.DeleteFunc(h.endedSessions, func(_ uuid.UUID, at time.Time) bool { return now.Sub(at) > rememberSession })
 	if h.presence.changed || now.Sub(h.announced) >= announceEvery {
 		h.announce(false)
 	}

@@ -83,12 +83,18 @@ func (p *presence) setRemote(before, after []uuid.UUID) (come, gone []uuid.UUID)
 
 // here returns who is online on this node.
 func (p *presence) here() []uuid.UUID {
-	return slices.AppendSeq(slices.Collect(maps.Keys(p.sockets)), maps.Keys(p.left))
+	all := make([]uuid.UUID, 0, len(p.sockets)+len(p.left))
+	all = slices.AppendSeq(all, maps.Keys(p.sockets))
+	return slices.AppendSeq(all, maps.Keys(p.left)) // who left has no sockets
 }
 
 // online returns who is online anywhere.
 func (p *presence) online() []uuid.UUID {
-	all := append(p.here(), slices.Collect(maps.Keys(p.remote))...)
-	slices.SortFunc(all, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	return slices.Compact(all)
+	all := p.here()
+	for user := range p.remote {
+		if !p.isHere(user) {
+			all = append(all, user)
+		}
+	}
+	return all
 }
