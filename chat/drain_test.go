@@ -175,6 +175,11 @@ func TestASendWithoutADatabaseIsAnsweredSoon(t *testing.T) {
 	adas, _ := ada.open(nil)
 	adas.next("resumed")
 	cluster.Kill(syscall.SIGQUIT)
+	for deadline := time.Now().Add(waitLimit); s.Store.Ping(t.Context()) == nil; {
+		if time.Now().After(deadline) {
+			t.Fatal("PostgreSQL does not end")
+		}
+	}
 	frame := sendFrame(general, "patience")
 	adas.send(frame)
 	adas.alive() // meanwhile
