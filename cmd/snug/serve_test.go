@@ -197,6 +197,8 @@ func TestHealthIsToldWhateverHangs(t *testing.T) {
 		if err := syscall.Kill(old, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
+		// Until all its threads stand still it may accept a connection, which nobody else can answer then.
+		r.within(5*time.Second, func() error { return stoppedWhole(old) })
 		var slowest time.Duration
 		r.within(60*time.Second, func() error {
 			begun := time.Now()
@@ -219,6 +221,16 @@ func TestHealthIsToldWhateverHangs(t *testing.T) {
 	}
 	m.checkStored()
 	r.stop()
+}
+
+func stoppedWhole(pid int) error {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, thread := range threads {
+		if stat, err := os.ReadFile(thread); err == nil && !strings.Contains(string(stat), ") T ") {
+			return fmt.Errorf("a thread of %d still runs", pid)
+		}
+	}
+	return nil
 }
 
 // victim is the process of a service, or one of PostgreSQL's own.
