@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// healthPath is where the health is.
+const healthPath = "/v1/health"
+
 // Control serves the supervisor's own API on a unix socket, for its commands and its services:
 //
 //	GET /v1/health  what the world is told
@@ -60,7 +63,7 @@ func (c Control) Serve(ctx context.Context) error {
 
 func (c Control) handler() http.Handler {
 	routes := http.NewServeMux()
-	routes.Handle("GET /v1/health", c.Health)
+	routes.Handle("GET "+healthPath, c.Health)
 	routes.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, c.status())
 	})

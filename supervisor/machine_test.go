@@ -120,7 +120,7 @@ func begin(t rapid.TB, w *world, services ...Service) (*Supervisor, func()) {
 	}
 }
 
-func well(context.Context) error { return nil }
+func well(context.Context, Process) error { return nil }
 
 func want(t *testing.T, s *Supervisor, name string, state State) {
 	t.Helper()
@@ -222,7 +222,7 @@ func TestHangingServiceIsFoundAndRestarted(t *testing.T) {
 		w := newWorld(t)
 		w.stubborn["app"] = true
 		var hang atomic.Bool
-		live := func(ctx context.Context) error {
+		live := func(ctx context.Context, _ Process) error {
 			if hang.Load() {
 				<-ctx.Done()
 			}
@@ -250,7 +250,7 @@ func TestCheckThatNeverReturnsHurtsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		release := make(chan struct{})
-		deaf := func(context.Context) error { <-release; return nil }
+		deaf := func(context.Context, Process) error { <-release; return nil }
 		s, end := begin(t, w,
 			Service{Name: "deaf", Ready: deaf, Probing: Probing{StartTimeout: 5 * time.Second}},
 			Service{Name: "deafened", Ready: well, Live: deaf},
@@ -287,7 +287,7 @@ func TestExternalServiceIsOnlyProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		var up atomic.Bool
-		live := func(context.Context) error {
+		live := func(context.Context, Process) error {
 			if up.Load() {
 				return nil
 			}
@@ -326,7 +326,7 @@ func anySequence(t *testing.T, rt *rapid.T) {
 	for i := range count {
 		name := fmt.Sprintf("s%d", i)
 		w.stubborn[name] = rapid.Bool().Draw(rt, "stubborn")
-		check := func(context.Context) error {
+		check := func(context.Context, Process) error {
 			var err error
 			w.locked(func() {
 				if sick[name] {

@@ -39,7 +39,7 @@ func supervise(services string) {
 		table = append(table, Service{
 			Name:     name,
 			Required: true,
-			Ready:    func(context.Context) error { return nil },
+			Ready:    func(context.Context, Process) error { return nil },
 			Stop:     []StopStep{{syscall.SIGTERM, time.Second}},
 			Command: func() (Command, error) {
 				return Command{

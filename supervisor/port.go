@@ -163,7 +163,7 @@ func (p *HeldPort) borrowerAlive(ctx context.Context) bool {
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	return alive(ctx) == nil
+	return alive(ctx, Process{}) == nil
 }
 
 // rescue accepts what waits, though it is not our turn.

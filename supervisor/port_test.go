@@ -118,7 +118,7 @@ func TestHangingBorrower(t *testing.T) {
 	go func() { served <- port.Serve(ctx, says("front")) }()
 	var asked atomic.Int64
 	var hangs atomic.Bool
-	port.lend(func(ctx context.Context) error {
+	port.lend(func(ctx context.Context, _ Process) error {
 		asked.Add(1)
 		if hangs.Load() {
 			<-ctx.Done()

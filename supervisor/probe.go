@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 )
 
 // Check asks a service whether it is well; nil means yes. It should return when ctx ends: one that does not
-// is counted as a failure, and nothing waits for it.
-type Check func(ctx context.Context) error
+// is counted as a failure, and nothing waits for it. For a service that somebody else runs the process is the zero one.
+type Check func(ctx context.Context, p Process) error
+
+// FuncCheck is a check that is the same for every process of a service.
+func FuncCheck(ask func(context.Context) error) Check {
+	return func(ctx context.Context, _ Process) error { return ask(ctx) }
+}
 
 // prober asks one run of a service: first whether it is ready, from then on whether it is alive.
 type prober struct {
@@ -65,7 +69,7 @@ func (p *prober) ask(ctx context.Context, check Check) Result {
 		go func(answer chan<- error) {
 			ctx, cancel := context.WithTimeout(ctx, p.service.Probing.Timeout)
 			defer cancel()
-			answer <- check(ctx)
+			answer <- check(ctx, Process{})
 		}(p.asked)
 	}
 	timeout := time.NewTimer(p.service.Probing.Timeout)
@@ -111,11 +115,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 func HTTPCheck(socket, path string) Check {
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
+		DialContext:       dialUnix(socket),
 	}}
-	return func(ctx context.Context) error {
+	return func(ctx context.Context, _ Process) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://service"+path, nil)
 		if err != nil {
 			return err

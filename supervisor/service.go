@@ -60,8 +60,25 @@ type Service struct {
 	Stop []StopStep
 	// Port is handed to the process as its last inherited file, and is the process's to accept on while it is ready.
 	Port *HeldPort
+	// Overlap makes a planned restart start the new process beside the old one, which is stopped once the new one is
+	// ready. The two tell themselves apart by their slot, see [Process].
+	Overlap bool
 	// ParentDeath is what the kernel sends when the supervisor dies (PR_SET_PDEATHSIG); zero means SIGKILL.
 	ParentDeath syscall.Signal
+	// OnLine is told of every line that the service prints, in order. It is called outside the loop and must be quick:
+	// the service's output waits for it.
+	OnLine func(Process, Line)
+	// OOMScore is added to the kernel's inclination to end this service when memory runs out, from -1000 to 1000
+	// (/proc/PID/oom_score_adj, proc(5)). What is below the supervisor's own needs a capability, and is left out without.
+	OOMScore int
+}
+
+// Process is one process of a service.
+type Process struct {
+	Pid int
+	// Slot is 0 or 1: it tells the two processes of an overlapped restart apart, so that each has, say, a socket of
+	// its own. The process finds it in its environment as SUPERVISOR_SLOT.
+	Slot int
 }
 
 // Probing is the timing of a service's probes. Zero fields take the defaults of [DefaultProbing].
@@ -85,8 +102,22 @@ var DefaultProbing = Probing{
 	FailureThreshold: 3,
 }
 
+// Policy says which ends of a daemon are followed by a new start.
+type Policy string
+
+// The policies. A hang found by the liveness probe is a failure.
+const (
+	// RestartAlways starts it again after any end; it is the default.
+	RestartAlways Policy = "always"
+	// RestartOnFailure takes an end with exit code 0 as the service's own wish.
+	RestartOnFailure Policy = "on-failure"
+	// RestartNever leaves it ended; after a failure as failed.
+	RestartNever Policy = "never"
+)
+
 // Restart is what happens after a failure. Zero fields take the defaults of [DefaultRestart].
 type Restart struct {
+	Policy Policy
 	// Min is the first pause, doubled at each failure in a row up to Max. The first failure after a
 	// spell of health of HealthyAfter is not followed by a pause at all.
 	Min, Max, HealthyAfter time.Duration

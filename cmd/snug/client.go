@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/http"
 	"path/filepath"
 	"time"
 
@@ -29,23 +26,15 @@ func askSupervisor(settings Settings, path string, answer any) error {
 	case err != nil:
 		return fmt.Errorf("find the Snug that runs on %s: %w", data, err)
 	}
-	socket := filepath.Join(note.Run, "control.sock")
-	client := http.Client{Timeout: controlTimeout, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
-	response, err := client.Get("http://snug" + path)
+	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
+	defer cancel()
+	err = supervisor.NewClient(filepath.Join(note.Run, "control.sock")).Get(ctx, path, answer)
 	switch {
 	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("no Snug runs on %s: start it with `snug serve`", data)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the Snug on %s belongs to another user: ask as that user, or as root", data)
 	case err != nil:
-		return fmt.Errorf("ask the Snug on %s: %w", data, err)
-	}
-	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
 		return fmt.Errorf("ask the Snug on %s: %w", data, err)
 	}
 	return nil

@@ -37,16 +37,16 @@ func (a *appliance) services() []supervisor.Service {
 			After:       []string{"postgres-init"},
 			Required:    true,
 			Command:     a.postgresCommand,
-			Ready:       a.postgres.Check,
-			Live:        a.postgres.Check,
+			Ready:       supervisor.FuncCheck(a.postgres.Check),
+			Live:        supervisor.FuncCheck(a.postgres.Check),
 			Stop:        fastShutdown,
 			ParentDeath: syscall.SIGINT,
 		},
 		{
 			Name:        "cache",
 			Command:     a.child("cache", nothing),
-			Ready:       a.cache.Check,
-			Live:        a.cache.Check,
+			Ready:       supervisor.FuncCheck(a.cache.Check),
+			Live:        supervisor.FuncCheck(a.cache.Check),
 			ParentDeath: syscall.SIGTERM,
 		},
 		{
@@ -86,9 +86,9 @@ func (a *appliance) external(table []supervisor.Service) []supervisor.Service {
 		case service.Name == "postgres-init" && a.settings.DatabaseURL != "":
 			continue
 		case service.Name == "postgres" && a.settings.DatabaseURL != "":
-			service = supervisor.Service{Name: "postgres", Kind: supervisor.External, Required: true, Live: a.database.Ping}
+			service = supervisor.Service{Name: "postgres", Kind: supervisor.External, Required: true, Live: supervisor.FuncCheck(a.database.Ping)}
 		case service.Name == "cache" && a.settings.RedisURL != "":
-			service = supervisor.Service{Name: "cache", Kind: supervisor.External, Live: a.cache.Check}
+			service = supervisor.Service{Name: "cache", Kind: supervisor.External, Live: supervisor.FuncCheck(a.cache.Check)}
 		}
 		services = append(services, service)
 	}
