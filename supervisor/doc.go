@@ -7,9 +7,13 @@
 // One goroutine, the loop in Run, owns all state. Whatever happens reaches it as an event: a process started or
 // ended, a probe gave its result, a deadline passed, someone gave a command. Readers get immutable snapshots.
 //
-//	loop    (supervisor.go)  owns the units and decides
-//	unit    (unit.go)        one service: its state, its deadline, its running process
-//	minder  (process.go)     one goroutine per process: launches it, waits for its end
-//	prober  (probe.go)       one goroutine per process: asks whether it is well
-//	reaper  (reaper.go)      starts every process and waits for every process, known or orphan
+//	loop      (supervisor.go)  owns the units and decides
+//	happening (happening.go)   what can happen to a service, and what follows
+//	unit      (unit.go)        one service: its state, and its lives
+//	run       (run.go)         one life: a process, its phase and deadline, the steps of its end
+//	order     (command.go)     a command, carried out in its turn
+//	minder    (process.go)     one goroutine per process: launches it, waits for its end
+//	prober    (probe.go)       one goroutine per process: asks whether it is well
+//	reaper    (reaper.go)      starts every process and waits for every process, known or orphan
+//	port      (port.go)        a listening socket that stays open whatever becomes of the process that serves it
 package supervisor

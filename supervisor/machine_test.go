@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -16,10 +18,17 @@ import (
 	"pgregory.net/rapid"
 )
 
+// failer is what helpers need of a test.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // world stands in for the kernel in virtual time: its processes exist only as entries, so that a day of crashes,
 // hangs and stops passes in a moment. Real processes are in process_test.go.
 type world struct {
-	t       rapid.TB
+	t       failer
 	nextPid int
 	// alive are the processes by pid; calls into it are made by minders and by the loop.
 	lock  chan struct{}
@@ -32,11 +41,12 @@ type world struct {
 }
 
 type simulated struct {
-	name  string
-	ended chan Exit
+	service Service
+	slot    int
+	ended   chan Exit
 }
 
-func newWorld(t rapid.TB) *world {
+func newWorld(t failer) *world {
 	return &world{t: t, lock: make(chan struct{}, 1), alive: map[int]*simulated{}, stubborn: map[string]bool{}, broken: map[string]error{}}
 }
 
@@ -46,18 +56,18 @@ func (w *world) locked(f func()) {
 	f()
 }
 
-func (w *world) launch(s Service, _ *run) (pid int, ended <-chan Exit, err error) {
+func (w *world) launch(s Service, slot int, _ *run) (pid int, ended <-chan Exit, err error) {
 	w.locked(func() {
 		if err = w.broken[s.Name]; err != nil {
 			return
 		}
 		for _, p := range w.alive {
-			if p.name == s.Name {
-				w.t.Errorf("two processes of %s", s.Name)
+			if p.service.Name == s.Name && (!s.Overlap || p.slot == slot) {
+				w.t.Errorf("two processes of %s in slot %d", s.Name, slot)
 			}
 		}
 		w.nextPid++
-		p := &simulated{name: s.Name, ended: make(chan Exit, 1)}
+		p := &simulated{service: s, slot: slot, ended: make(chan Exit, 1)}
 		w.alive[w.nextPid] = p
 		w.history = append(w.history, "start "+s.Name)
 		pid, ended = w.nextPid, p.ended
@@ -67,7 +77,7 @@ func (w *world) launch(s Service, _ *run) (pid int, ended <-chan Exit, err error
 
 func (w *world) signal(pid int, sig syscall.Signal) {
 	w.locked(func() {
-		if p := w.alive[pid]; p != nil && (sig == syscall.SIGKILL || !w.stubborn[p.name]) {
+		if p := w.alive[pid]; p != nil && (sig == syscall.SIGKILL || !w.stubborn[p.service.Name]) {
 			w.endLocked(pid, Exit{Code: -1, Signal: signalName(sig), At: time.Now()})
 		}
 	})
@@ -75,8 +85,11 @@ func (w *world) signal(pid int, sig syscall.Signal) {
 
 func (w *world) endLocked(pid int, exit Exit) {
 	p := w.alive[pid]
+	if exit.Cause = CauseCrash; exit.ok() {
+		exit.Cause = CauseExit
+	}
 	delete(w.alive, pid)
-	w.history = append(w.history, "end "+p.name)
+	w.history = append(w.history, "end "+p.service.Name)
 	p.ended <- exit
 }
 
@@ -84,7 +97,7 @@ func (w *world) endLocked(pid int, exit Exit) {
 func (w *world) end(name string, exit Exit) {
 	w.locked(func() {
 		for pid, p := range w.alive {
-			if p.name == name {
+			if p.service.Name == name {
 				w.endLocked(pid, exit)
 				return
 			}
@@ -93,18 +106,14 @@ func (w *world) end(name string, exit Exit) {
 }
 
 // begin runs a supervisor over a world inside a synctest bubble, and returns how to end it.
-func begin(t rapid.TB, w *world, services ...Service) (*Supervisor, func()) {
+func begin(t failer, w *world, services ...Service) (*Supervisor, func()) {
 	t.Helper()
 	for i := range services {
 		if services[i].Command == nil && services[i].Kind != External {
 			services[i].Command = func() (Command, error) { return Command{}, nil }
 		}
 	}
-	s, err := New(Config{Services: services, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.launcher = w
+	s := newSupervisor(t, w, Config{Services: services})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -118,6 +127,18 @@ func begin(t rapid.TB, w *world, services ...Service) (*Supervisor, func()) {
 			t.Errorf("%d processes outlived the supervisor", len(w.alive))
 		}
 	}
+}
+
+// newSupervisor makes one whose processes live in a world.
+func newSupervisor(t failer, w *world, config Config) *Supervisor {
+	t.Helper()
+	config.Logger = slog.New(slog.DiscardHandler)
+	s, err := New(config)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	s.launcher = w
+	return s
 }
 
 func well(context.Context, Process) error { return nil }
@@ -230,18 +251,21 @@ func TestHangingServiceIsFoundAndRestarted(t *testing.T) {
 		}
 		s, end := begin(t, w, Service{Name: "app", Required: true, Ready: well, Live: live})
 		defer end()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + time.Millisecond) // just after a probe
 		want(t, s, "app", StateReady)
 		hang.Store(true)
 		time.Sleep(DefaultProbing.LiveInterval + DefaultProbing.Timeout)
 		want(t, s, "app", StateUnhealthy)
-		time.Sleep(2*(DefaultProbing.LiveInterval+DefaultProbing.Timeout) - time.Millisecond)
+		time.Sleep(2*DefaultProbing.Timeout - 2*time.Millisecond)
 		want(t, s, "app", StateUnhealthy)
-		time.Sleep(time.Millisecond)
+		time.Sleep(2 * time.Millisecond)
 		want(t, s, "app", StateReady)
 		status, _ := s.Snapshot().Find("app")
-		if !strings.Contains(status.LastExit.Reason, "liveness") || status.LastExit.Signal != "SIGKILL" {
+		if status.LastExit.Cause != CauseLiveness || !strings.Contains(status.LastExit.Reason, "liveness") || status.LastExit.Signal != "SIGKILL" {
 			t.Errorf("last exit does not tell of the liveness probe: %+v", status.LastExit)
+		}
+		if status.RestartsBy[CauseLiveness] != 1 || status.RestartsBy[CauseCrash] != 0 {
+			t.Errorf("restarts by cause: %v", status.RestartsBy)
 		}
 	})
 }
@@ -309,23 +333,135 @@ func TestExternalServiceIsOnlyProbed(t *testing.T) {
 	})
 }
 
-// TestAnySequence drives random crashes, hangs, launch failures and time through a random table. What may never
-// happen is checked by the world (two processes of one service), by become (a transition that is not in the
-// table panics) and here (order, and an end of every stop).
+// TestAnySequence drives random crashes, hangs, launch failures, commands and time through a random table. What may never
+// happen is checked by the world (two processes of one service), by become (a transition that is not in the table
+// panics) and here: order, stopped services that stay so, an answer to every command, and an end of every stop.
 func TestAnySequence(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		synctest.Test(t, func(t *testing.T) { anySequence(t, rt) })
+		table, steps := anyTable().Draw(rt, "table"), rapid.SliceOfN(anyStep(), 0, 40).Draw(rt, "steps")
+		wrong := &recorder{}
+		synctest.Test(t, func(*testing.T) { runSteps(wrong, table, steps) })
+		for _, failure := range wrong.failures {
+			rt.Error(failure)
+		}
 	})
 }
 
-func anySequence(t *testing.T, rt *rapid.T) {
+// recorder keeps failures for a test that must not be failed from where they are found.
+type recorder struct {
+	mu       sync.Mutex
+	failures []string
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+// row is a service of a random table.
+type row struct {
+	Task, Required, Overlap, Stubborn bool
+	Policy                            Policy
+	After                             []int // earlier rows
+}
+
+func anyTable() *rapid.Generator[[]row] {
+	return rapid.Custom(func(t *rapid.T) []row {
+		table := make([]row, rapid.IntRange(1, 5).Draw(t, "services"))
+		for i := range table {
+			table[i] = row{
+				Task:     rapid.IntRange(0, 3).Draw(t, "kind") == 3,
+				Required: rapid.Bool().Draw(t, "required"),
+				Overlap:  rapid.Bool().Draw(t, "overlap"),
+				Stubborn: rapid.Bool().Draw(t, "stubborn"),
+				Policy:   rapid.SampledFrom([]Policy{RestartAlways, RestartOnFailure, RestartNever}).Draw(t, "policy"),
+			}
+			for j := range i {
+				if rapid.Bool().Draw(t, "after") {
+					table[i].After = append(table[i].After, j)
+				}
+			}
+		}
+		return table
+	})
+}
+
+// step is one thing that happens to one service, chosen by a number.
+type step struct {
+	What    string
+	Service int
+	Code    int
+	Time    time.Duration // that passes, or for which somebody waits for a command
+}
+
+func anyStep() *rapid.Generator[step] {
+	return rapid.Custom(func(t *rapid.T) step {
+		return step{
+			What:    rapid.SampledFrom([]string{"pass", "exit", "sicken", "break", "start", "stop", "restart"}).Draw(t, "what"),
+			Service: rapid.IntRange(0, 4).Draw(t, "service"),
+			Code:    rapid.IntRange(0, 1).Draw(t, "code"),
+			Time:    time.Duration(rapid.IntRange(1, 90_000).Draw(t, "ms")) * time.Millisecond,
+		}
+	})
+}
+
+func runSteps(t failer, table []row, steps []step) {
 	w := newWorld(t)
-	count := rapid.IntRange(1, 5).Draw(rt, "services")
 	sick := map[string]bool{}
+	services := tableOf(w, table, sick)
+	s, end := begin(t, w, services...)
+	operator := &operator{s: s, frozen: map[string]bool{}, latest: map[string]int{}}
+	for _, step := range steps {
+		name := services[step.Service%len(services)].Name
+		switch step.What {
+		case "pass":
+			time.Sleep(step.Time)
+		case "exit":
+			w.end(name, Exit{Code: step.Code, At: time.Now()})
+		case "sicken":
+			w.locked(func() { sick[name] = !sick[name] })
+		case "break":
+			w.locked(func() {
+				if w.broken[name] == nil {
+					w.broken[name] = errors.New("broken")
+				} else {
+					delete(w.broken, name)
+				}
+			})
+		default:
+			operator.order(Action(step.What), name, step.Time)
+		}
+		synctest.Wait()
+		checkOrder(t, s, services)
+		operator.check(t)
+	}
+	begun := time.Now()
+	end()
+	operator.wait.Wait() // every command is answered
+	if took := time.Since(begun); took > time.Duration(len(services))*(DefaultProbing.StartTimeout+20*time.Second) {
+		t.Errorf("stop took %s", took)
+	}
+	for _, status := range s.Snapshot().Services {
+		if status.State != StateStopped && status.State != StateDone {
+			t.Errorf("%s is %s after the stop", status.Name, status.State)
+		}
+	}
+}
+
+// tableOf makes services that fail their probes while they are sick.
+func tableOf(w *world, table []row, sick map[string]bool) []Service {
 	var services []Service
-	for i := range count {
+	for i, row := range table {
 		name := fmt.Sprintf("s%d", i)
-		w.stubborn[name] = rapid.Bool().Draw(rt, "stubborn")
+		w.stubborn[name] = row.Stubborn
 		check := func(context.Context, Process) error {
 			var err error
 			w.locked(func() {
@@ -335,53 +471,59 @@ func anySequence(t *testing.T, rt *rapid.T) {
 			})
 			return err
 		}
-		service := Service{Name: name, Ready: check, Live: check, Required: rapid.Bool().Draw(rt, "required")}
-		if rapid.IntRange(0, 3).Draw(rt, "kind") == 0 {
-			service = Service{Name: name, Kind: Task, Required: true}
+		service := Service{Name: name, Ready: check, Live: check, Required: row.Required, Overlap: row.Overlap, Restart: Restart{Policy: row.Policy}}
+		if row.Task {
+			service = Service{Name: name, Kind: Task, Required: row.Required, Restart: Restart{Policy: row.Policy}}
 		}
-		for j := range i {
-			if rapid.Bool().Draw(rt, "after") {
-				service.After = append(service.After, fmt.Sprintf("s%d", j))
-			}
+		for _, j := range row.After {
+			service.After = append(service.After, fmt.Sprintf("s%d", j))
 		}
 		services = append(services, service)
 	}
-	s, end := begin(t, w, services...)
-	for range rapid.IntRange(0, 40).Draw(rt, "steps") {
-		name := fmt.Sprintf("s%d", rapid.IntRange(0, count-1).Draw(rt, "service"))
-		switch rapid.IntRange(0, 4).Draw(rt, "what") {
-		case 0:
-			w.end(name, Exit{Code: rapid.IntRange(0, 1).Draw(rt, "code"), At: time.Now()})
-		case 1:
-			w.locked(func() { sick[name] = !sick[name] })
-		case 2:
-			w.locked(func() {
-				if w.broken[name] == nil {
-					w.broken[name] = errors.New("broken")
-				} else {
-					delete(w.broken, name)
-				}
-			})
-		default:
-			time.Sleep(time.Duration(rapid.IntRange(0, 40_000).Draw(rt, "ms")) * time.Millisecond)
+	return services
+}
+
+// operator gives commands, and knows which services must not run: those whose stop was the last thing asked for.
+type operator struct {
+	s      *Supervisor
+	wait   sync.WaitGroup
+	mu     sync.Mutex
+	frozen map[string]bool
+	latest map[string]int // how many commands a service was given
+}
+
+func (o *operator) order(action Action, name string, patience time.Duration) {
+	o.mu.Lock()
+	o.frozen[name] = false
+	o.latest[name]++
+	number := o.latest[name]
+	o.mu.Unlock()
+	o.wait.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		err := o.s.Do(ctx, action, name)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.latest[name] == number {
+			o.frozen[name] = action == ActionStop && err == nil
 		}
-		synctest.Wait()
-		checkOrder(t, s, services)
-	}
-	begun := time.Now()
-	end()
-	if took := time.Since(begun); took > time.Duration(count)*(DefaultProbing.StartTimeout+20*time.Second) {
-		t.Errorf("stop took %s", took)
-	}
-	for _, status := range s.Snapshot().Services {
-		if !status.State.settled() {
-			t.Errorf("%s is %s after the stop", status.Name, status.State)
+	})
+}
+
+func (o *operator) check(t failer) {
+	t.Helper()
+	snapshot := o.s.Snapshot()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name, frozen := range o.frozen {
+		if status, _ := snapshot.Find(name); frozen && (status.State != StateStopped && status.State != StateDone || status.Pid != 0) {
+			t.Errorf("%s was stopped, and is %s (%s)", name, status.State, status.Reason)
 		}
 	}
 }
 
-// checkOrder: what has been started found everything required before it ready once.
-func checkOrder(t *testing.T, s *Supervisor, services []Service) {
+// checkOrder: what has been started found that everything required before it had been started.
+func checkOrder(t failer, s *Supervisor, services []Service) {
 	t.Helper()
 	snapshot := s.Snapshot()
 	for _, service := range services {
@@ -391,7 +533,7 @@ func checkOrder(t *testing.T, s *Supervisor, services []Service) {
 		}
 		for _, before := range service.After {
 			b, _ := snapshot.Find(before)
-			if b.Required && b.State == StateWaiting {
+			if b.Required && b.State == StateWaiting && b.LastExit == nil {
 				t.Errorf("%s is %s though %s is still waiting", service.Name, status.State, before)
 			}
 		}

@@ -28,7 +28,7 @@ type HeldPort struct {
 	// ours is closed while the supervisor accepts, and open while the process does.
 	ours chan struct{}
 	// alive asks the process that accepts whether it is well.
-	alive Check
+	alive func(context.Context) error
 }
 
 // HoldPort takes over a listener; whoever calls it must not use that any more.
@@ -72,13 +72,13 @@ func (p *HeldPort) Serve(ctx context.Context, handler http.Handler) error {
 }
 
 // lend hands accepting to a process; alive asks it whether it is well.
-func (p *HeldPort) lend(alive Check) {
+func (p *HeldPort) lend(alive Check, to Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.isOurs() {
+	p.alive = func(ctx context.Context) error { return alive(ctx, to) }
+	if !p.isOurs() { // it goes from one process to its successor
 		return
 	}
-	p.alive = alive
 	p.ours = make(chan struct{})
 	_ = p.listener.SetDeadline(wake)
 }
@@ -163,7 +163,7 @@ func (p *HeldPort) borrowerAlive(ctx context.Context) bool {
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	return alive(ctx, Process{}) == nil
+	return alive(ctx) == nil
 }
 
 // rescue accepts what waits, though it is not our turn.

@@ -84,7 +84,7 @@ func TestHeldPortIsNeverClosed(t *testing.T) {
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = taker.Serve(process) })
 		seen := back.Load()
-		port.lend(well)
+		port.lend(well, Process{})
 		await(t, func() error { return moreThan(&back, seen, "back") })
 		seen = front.Load()
 		port.takeBack()
@@ -124,7 +124,7 @@ func TestHangingBorrower(t *testing.T) {
 			<-ctx.Done()
 		}
 		return ctx.Err()
-	})
+	}, Process{})
 	answer := make(chan string, 1)
 	go func() {
 		body, _ := get(port.Addr().String())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,9 +20,18 @@ func FuncCheck(ask func(context.Context) error) Check {
 	return func(ctx context.Context, _ Process) error { return ask(ctx) }
 }
 
+// Unwell is what a check returns when a service answers, and says that it cannot work for a reason that a restart would
+// not mend, such as a full disk. It makes the service unhealthy, and never gets it restarted.
+func Unwell(err error) error { return unwell{err} }
+
+type unwell struct{ error }
+
+func (u unwell) Unwrap() error { return u.error }
+
 // prober asks one run of a service: first whether it is ready, from then on whether it is alive.
 type prober struct {
 	service Service
+	process Process
 	// asked is the answer to a check that is under way.
 	asked chan error
 }
@@ -29,14 +39,19 @@ type prober struct {
 // run sends each result until ctx ends: of the readiness probe until one is good, of the liveness probe from then on.
 func (p *prober) run(ctx context.Context, report func(Result)) {
 	timing := p.service.Probing
-	for interval := timing.ReadyInterval; p.service.Kind != External; interval = min(interval*3/2, 10*timing.ReadyInterval) {
+	begun := time.Now()
+	for p.service.Kind != External {
 		result := p.ask(ctx, p.service.Ready)
 		if ctx.Err() != nil {
 			return
 		}
 		report(result)
-		if result.OK {
+		interval := timing.ReadyInterval
+		switch {
+		case result.OK:
 			interval = timing.LiveInterval
+		case time.Since(begun) > eagerFor:
+			interval *= 10
 		}
 		if !pause(ctx, interval) {
 			return
@@ -46,16 +61,20 @@ func (p *prober) run(ctx context.Context, report func(Result)) {
 		}
 	}
 	for p.service.Live != nil {
+		asked := time.Now()
 		result := p.ask(ctx, p.service.Live)
 		if ctx.Err() != nil {
 			return
 		}
 		report(result)
-		if !pause(ctx, timing.LiveInterval) {
+		if !pause(ctx, timing.LiveInterval-time.Since(asked)) {
 			return
 		}
 	}
 }
+
+// eagerFor is how long a process is asked often whether it is ready.
+const eagerFor = time.Second
 
 func (p *prober) ask(ctx context.Context, check Check) Result {
 	begun := time.Now()
@@ -69,7 +88,7 @@ func (p *prober) ask(ctx context.Context, check Check) Result {
 		go func(answer chan<- error) {
 			ctx, cancel := context.WithTimeout(ctx, p.service.Probing.Timeout)
 			defer cancel()
-			answer <- check(ctx, Process{})
+			answer <- check(ctx, p.process)
 		}(p.asked)
 	}
 	timeout := time.NewTimer(p.service.Probing.Timeout)
@@ -90,6 +109,8 @@ func (p *prober) result(begun time.Time, err error) Result {
 	now := time.Now()
 	result := Result{OK: err == nil, At: now, LatencyMS: float64(now.Sub(begun).Microseconds()) / 1000}
 	switch {
+	case errors.As(err, new(unwell)):
+		result.Error, result.unwell = err.Error(), true
 	case errors.Is(err, context.DeadlineExceeded):
 		result.Error = fmt.Sprintf("no answer within %s", p.service.Probing.Timeout)
 	case err != nil:
@@ -111,18 +132,22 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // HTTPCheck asks for a path on an HTTP server behind a unix socket, by a new connection each time; any status
-// from 200 to 299 is good. The first line of another answer is the error.
+// from 200 to 299 is good. The first line of another answer is the error. In the socket's path {slot} stands for the
+// slot of the process.
 func HTTPCheck(socket, path string) Check {
-	client := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       dialUnix(socket),
-	}}
-	return func(ctx context.Context, _ Process) error {
+	var clients [2]http.Client // by slot
+	for slot := range clients {
+		clients[slot].Transport = &http.Transport{
+			DisableKeepAlives: true,
+			DialContext:       dialUnix(strings.ReplaceAll(socket, "{slot}", strconv.Itoa(slot))),
+		}
+	}
+	return func(ctx context.Context, p Process) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://service"+path, nil)
 		if err != nil {
 			return err
 		}
-		response, err := client.Do(request)
+		response, err := clients[p.Slot].Do(request)
 		if err != nil {
 			return errors.Unwrap(err) // the outer error only repeats the made-up URL
 		}

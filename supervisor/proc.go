@@ -53,21 +53,24 @@ func parseStat(stat []byte) (procEntry, bool) {
 	return procEntry{ppid: ppid, zombie: fields[0][0] == 'Z' || fields[0][0] == 'X'}, true
 }
 
-// serviceOf reads which service a process descends from. PostgreSQL's processes write their title over their
+// ownerOf reads to which life of a service a process belongs. PostgreSQL's processes write their title over their
 // environment (ps_status.c), so for them it cannot be told: then named is false.
-func serviceOf(pid int) (service string, named bool) {
+func ownerOf(pid int) (of owner, named bool) {
 	environ, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 	if err != nil {
-		return "", true
+		return owner{}, true
 	}
 	for entry := range bytes.SplitSeq(environ, []byte{0}) {
 		key, value, found := bytes.Cut(entry, []byte("="))
-		if found && string(key) == serviceVariable {
-			return string(value), true
+		switch {
+		case found && string(key) == serviceVariable:
+			of.service = string(value)
+		case found && string(key) == slotVariable:
+			of.slot, _ = strconv.Atoi(string(value)) // which we have written
 		}
 		named = named || found
 	}
-	return "", named
+	return of, named
 }
 
 func signalName(sig unix.Signal) string {

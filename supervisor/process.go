@@ -4,36 +4,26 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync/atomic"
+	"slices"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// run is one life of a service: from the decision to launch it until nothing of it is left.
-type run struct {
-	// pid is 0 until the launch is done. Only the loop reads and writes it.
-	pid int
-	// endProbes ends the run's prober.
-	endProbes func()
-	// lastError is the last line that the process logged as an error.
-	lastError atomic.Pointer[string]
-}
-
 // launcher brings processes to life and tells of their end; the reaper's is the real one.
 type launcher interface {
 	// launch starts a process. The channel yields its exit once it and all its descendants are gone.
-	launch(s Service, r *run) (pid int, ended <-chan Exit, err error)
+	launch(s Service, slot int, r *run) (pid int, ended <-chan Exit, err error)
 	// signal reaches the process group led by pid, if it still lives.
 	signal(pid int, sig syscall.Signal)
 }
 
 // mind is the goroutine of one run. It tells the loop of the launch and of the end, in this order.
-func (s *Supervisor) mind(u *unit, r *run) {
-	pid, ended, err := s.launcher.launch(u.Service, r)
+func (s *Supervisor) mind(u *unit, r *run, slot int) {
+	pid, ended, err := s.launcher.launch(u.Service, slot, r)
 	if err != nil {
-		s.events <- exited{u, r, Exit{Code: -1, At: time.Now().UTC(), Reason: err.Error()}}
+		s.events <- exited{u, r, Exit{Code: -1, At: time.Now().UTC(), Cause: CauseLaunch, Reason: err.Error()}}
 		return
 	}
 	s.events <- launched{u, r, pid}
@@ -48,7 +38,7 @@ type system struct {
 
 func (y *system) signal(pid int, sig syscall.Signal) { y.reaper.signalGroup(pid, sig) }
 
-func (y *system) launch(s Service, r *run) (int, <-chan Exit, error) {
+func (y *system) launch(s Service, slot int, r *run) (int, <-chan Exit, error) {
 	command, err := s.Command()
 	if err != nil {
 		return 0, nil, err
@@ -57,7 +47,7 @@ func (y *system) launch(s Service, r *run) (int, <-chan Exit, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	child, err := y.fork(s, command, input)
+	child, err := y.fork(s, slot, command, input)
 	_ = input.Close()
 	if err != nil {
 		_ = output.Close()
@@ -72,7 +62,7 @@ func (y *system) launch(s Service, r *run) (int, <-chan Exit, error) {
 	go func() {
 		status := <-child.ended
 		at := time.Now()
-		y.reaper.endDescendants(s.Name)
+		y.reaper.endDescendants(owner{s.Name, slot})
 		<-logged
 		exit := newExit(status, at)
 		if last := r.lastError.Load(); last != nil && !exit.ok() {
@@ -83,7 +73,7 @@ func (y *system) launch(s Service, r *run) (int, <-chan Exit, error) {
 	return child.pid, ended, nil
 }
 
-func (y *system) fork(s Service, command Command, output *os.File) (*child, error) {
+func (y *system) fork(s Service, slot int, command Command, output *os.File) (*child, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
@@ -95,7 +85,7 @@ func (y *system) fork(s Service, command Command, output *os.File) (*child, erro
 	}
 	attr := &syscall.ProcAttr{
 		Dir: command.Dir,
-		Env: append(append([]string{}, command.Env...), serviceVariable+"="+s.Name),
+		Env: append(slices.Clone(command.Env), owner{s.Name, slot}.variables()...),
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: s.ParentDeath},
 	}
 	for _, file := range files {
@@ -105,7 +95,7 @@ func (y *system) fork(s Service, command Command, output *os.File) (*child, erro
 		}
 		attr.Files = append(attr.Files, fd)
 	}
-	return y.reaper.start(s.Name, command.Path, command.Args, attr)
+	return y.reaper.start(command.Path, command.Args, attr)
 }
 
 // descriptor is File.Fd without its side effect: that one sets the description, which the child shares, to blocking.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -13,8 +14,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serviceVariable marks a process and all that descend from it with the name of their service.
-const serviceVariable = "SUPERVISOR_SERVICE"
+// These mark a process and all that descend from it with their service, and with the slot of its life.
+const (
+	serviceVariable = "SUPERVISOR_SERVICE"
+	slotVariable    = "SUPERVISOR_SLOT"
+)
+
+// owner is the life of a service to which a process belongs.
+type owner struct {
+	service string
+	slot    int
+}
+
+func (o owner) variables() []string {
+	return []string{serviceVariable + "=" + o.service, slotVariable + "=" + strconv.Itoa(o.slot)}
+}
 
 // reaper starts every process and waits for every process, so that nothing else in the program calls wait(2).
 // Orphans of any depth are handed to it by the kernel, either as PID 1 or as a child subreaper (prctl(2)).
@@ -28,17 +42,15 @@ type reaper struct {
 
 // child is a process that was started here and has not been waited for.
 type child struct {
-	pid     int
-	service string
-	ended   chan syscall.WaitStatus
+	pid   int
+	ended chan syscall.WaitStatus
 }
 
 type forkRequest struct {
-	service string
-	path    string
-	argv    []string
-	attr    *syscall.ProcAttr
-	reply   chan forkReply
+	path  string
+	argv  []string
+	attr  *syscall.ProcAttr
+	reply chan forkReply
 }
 
 type forkReply struct {
@@ -89,15 +101,15 @@ func (r *reaper) fork(request forkRequest) forkReply {
 	if err != nil {
 		return forkReply{err: fmt.Errorf("launch %s: %w", request.path, err)}
 	}
-	c := &child{pid: pid, service: request.service, ended: make(chan syscall.WaitStatus, 1)}
+	c := &child{pid: pid, ended: make(chan syscall.WaitStatus, 1)}
 	r.children[pid] = c
 	return forkReply{child: c}
 }
 
 // start launches a process that leads its own group. Its end is told on the child's channel.
-func (r *reaper) start(service, path string, argv []string, attr *syscall.ProcAttr) (*child, error) {
+func (r *reaper) start(path string, argv []string, attr *syscall.ProcAttr) (*child, error) {
 	reply := make(chan forkReply, 1)
-	r.forks <- forkRequest{service: service, path: path, argv: argv, attr: attr, reply: reply}
+	r.forks <- forkRequest{path: path, argv: argv, attr: attr, reply: reply}
 	answer := <-reply
 	return answer.child, answer.err
 }
@@ -149,16 +161,16 @@ func (r *reaper) signalGroup(pid int, sig syscall.Signal) {
 // huntInterval is how often descendants are looked for until none is left.
 const huntInterval = 2 * time.Millisecond
 
-// endDescendants kills what a service left behind when its main process ended, whatever group or session it
+// endDescendants kills what a life of a service left behind when its main process ended, whatever group or session it
 // moved to. The kernel makes such processes our children; killing those makes theirs ours, and so on.
-func (r *reaper) endDescendants(service string) {
-	for r.killOrphans(service) > 0 {
+func (r *reaper) endDescendants(of owner) {
+	for r.killOrphans(of) > 0 {
 		time.Sleep(huntInterval)
 	}
 }
 
 // killOrphans returns how many it has seen; none means that there is none.
-func (r *reaper) killOrphans(service string) int {
+func (r *reaper) killOrphans(of owner) int {
 	r.mu.Lock() // nothing is reaped meanwhile, so no number changes hands between the look and the kill
 	defer r.mu.Unlock()
 	self := os.Getpid()
@@ -172,7 +184,7 @@ func (r *reaper) killOrphans(service string) int {
 			continue
 		}
 		// One that hid its environment is taken for this service's: it came to us just as this one ended.
-		if owner, named := serviceOf(p.pid); !named || owner == service {
+		if owner, named := ownerOf(p.pid); !named || owner == of {
 			left++
 			_ = syscall.Kill(p.pid, syscall.SIGKILL)
 		}

@@ -1,11 +1,7 @@
 package supervisor
 
 import (
-	"errors"
-	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -85,19 +81,21 @@ type Process struct {
 type Probing struct {
 	// StartTimeout bounds the time from launch to ready.
 	StartTimeout time.Duration
-	// ReadyInterval is the pause between readiness probes; LiveInterval between liveness probes.
-	ReadyInterval, LiveInterval time.Duration
+	// ReadyInterval is the pause between readiness probes in the first second, and ten times that from then on.
+	ReadyInterval time.Duration
+	// LiveInterval is the time from the begin of one liveness probe to that of the next.
+	LiveInterval time.Duration
 	// Timeout bounds one probe.
 	Timeout time.Duration
 	// FailureThreshold liveness failures in a row get the process restarted; the first makes it unhealthy.
 	FailureThreshold int
 }
 
-// DefaultProbing are the timings used where a service sets none.
+// DefaultProbing are the timings used where a service sets none: a process that hangs is found within four seconds.
 var DefaultProbing = Probing{
 	StartTimeout:     60 * time.Second,
-	ReadyInterval:    10 * time.Millisecond,
-	LiveInterval:     2 * time.Second,
+	ReadyInterval:    5 * time.Millisecond,
+	LiveInterval:     time.Second,
 	Timeout:          time.Second,
 	FailureThreshold: 3,
 }
@@ -126,12 +124,14 @@ type Restart struct {
 	RetryFailed time.Duration
 }
 
-// DefaultRestart is the policy used where a service sets none.
+// DefaultRestart is the policy used where a service sets none. A service that fails at once each time is failed after
+// about seven seconds.
 var DefaultRestart = Restart{
-	Min:          100 * time.Millisecond,
+	Policy:       RestartAlways,
+	Min:          20 * time.Millisecond,
 	Max:          10 * time.Second,
-	HealthyAfter: 10 * time.Second,
-	Burst:        8,
+	HealthyAfter: time.Second,
+	Burst:        10,
 	RetryFailed:  30 * time.Second,
 }
 
@@ -141,6 +141,7 @@ func (s Service) withDefaults() Service {
 	setDefault(&s.Probing.LiveInterval, DefaultProbing.LiveInterval)
 	setDefault(&s.Probing.Timeout, DefaultProbing.Timeout)
 	setDefault(&s.Probing.FailureThreshold, DefaultProbing.FailureThreshold)
+	setDefault(&s.Restart.Policy, DefaultRestart.Policy)
 	setDefault(&s.Restart.Min, DefaultRestart.Min)
 	setDefault(&s.Restart.Max, DefaultRestart.Max)
 	setDefault(&s.Restart.HealthyAfter, DefaultRestart.HealthyAfter)
@@ -158,69 +159,4 @@ func setDefault[T comparable](field *T, value T) {
 	if *field == zero {
 		*field = value
 	}
-}
-
-// validate checks the table as a whole: names, what a row must have, and that the order has no cycle.
-func validate(services []Service) error {
-	byName := map[string]Service{}
-	var errs []error
-	for _, s := range services {
-		if s.Name == "" {
-			errs = append(errs, errors.New("a service has no name"))
-		}
-		if _, twice := byName[s.Name]; twice {
-			errs = append(errs, fmt.Errorf("service %q is there twice", s.Name))
-		}
-		byName[s.Name] = s
-		if s.Kind != External && s.Command == nil {
-			errs = append(errs, fmt.Errorf("service %q has no command", s.Name))
-		}
-		if s.Kind == Daemon && s.Ready == nil {
-			errs = append(errs, fmt.Errorf("daemon %q has no readiness probe", s.Name))
-		}
-		if s.Kind == External && s.Live == nil {
-			errs = append(errs, fmt.Errorf("external service %q has no liveness probe", s.Name))
-		}
-	}
-	for _, s := range services {
-		for _, name := range s.After {
-			if _, known := byName[name]; !known {
-				errs = append(errs, fmt.Errorf("service %q comes after %q, which does not exist", s.Name, name))
-			}
-		}
-	}
-	if cycle := findCycle(services, byName); cycle != nil {
-		errs = append(errs, fmt.Errorf("services wait for each other: %s", strings.Join(cycle, " → ")))
-	}
-	return errors.Join(errs...)
-}
-
-// findCycle walks the After edges depth first and returns the first cycle, its first name repeated at the end.
-func findCycle(services []Service, byName map[string]Service) []string {
-	finished := map[string]bool{}
-	var path []string
-	var visit func(name string) []string
-	visit = func(name string) []string {
-		if finished[name] {
-			return nil
-		}
-		if i := slices.Index(path, name); i >= 0 {
-			return append(slices.Clone(path[i:]), name)
-		}
-		path = append(path, name)
-		for _, next := range byName[name].After {
-			if cycle := visit(next); cycle != nil {
-				return cycle
-			}
-		}
-		path = path[:len(path)-1]
-		finished[name] = true
-		return nil
-	}
-	for _, s := range services {
-		if cycle := visit(s.Name); cycle != nil {
-			return cycle
-		}
-	}
-	return nil
 }

@@ -19,11 +19,11 @@ const (
 	StateStopping State = "stopping"
 	// StateBackoff: it failed, and is started again after a pause.
 	StateBackoff State = "backoff"
-	// StateFailed: it failed too often in a row; it is tried again only slowly.
+	// StateFailed: it failed too often in a row, and is tried again only slowly, or not at all if that is its policy.
 	StateFailed State = "failed"
-	// StateDone: a task that ended well.
+	// StateDone: a task that ended well, or a daemon that did and is not to be restarted for that.
 	StateDone State = "done"
-	// StateStopped: nothing of it runs, and nothing will.
+	// StateStopped: nothing of it runs, and nothing will unless an operator starts it.
 	StateStopped State = "stopped"
 	// StateExternal: not run by us, only probed.
 	StateExternal State = "external"
@@ -31,18 +31,17 @@ const (
 
 // transitions is every step that a service can take. [Supervisor.become] is the one place that takes them.
 var transitions = map[State][]State{
-	StateWaiting:   {StateStarting, StateStopped},
-	StateStarting:  {StateReady, StateDone, StateStopping, StateBackoff, StateFailed, StateStopped},
-	StateReady:     {StateUnhealthy, StateStopping, StateBackoff, StateFailed, StateStopped},
-	StateUnhealthy: {StateReady, StateStopping, StateBackoff, StateFailed, StateStopped},
-	StateStopping:  {StateStopped, StateBackoff, StateFailed},
-	StateBackoff:   {StateStarting, StateStopped},
-	StateFailed:    {StateStarting, StateStopped},
+	StateWaiting:  {StateStarting, StateStopped},
+	StateStarting: {StateReady, StateDone, StateStopping, StateBackoff, StateFailed, StateStopped},
+	// From ready to ready is an overlapped restart; to starting, one whose old process died before the new was ready.
+	StateReady:     {StateReady, StateStarting, StateUnhealthy, StateStopping, StateDone, StateBackoff, StateFailed, StateStopped},
+	StateUnhealthy: {StateReady, StateStarting, StateStopping, StateDone, StateBackoff, StateFailed, StateStopped},
+	StateStopping:  {StateStopped, StateWaiting, StateStarting, StateBackoff, StateFailed},
+	// To stopping from here is for an old process that still drains.
+	StateBackoff: {StateStarting, StateStopping, StateStopped},
+	StateFailed:  {StateStarting, StateStopping, StateStopped},
+	StateDone:    {StateWaiting, StateStopping},
+	StateStopped: {StateWaiting},
 }
 
 func (s State) allows(to State) bool { return slices.Contains(transitions[s], to) }
-
-// settled says that nothing of the service runs and that it will not start by itself.
-func (s State) settled() bool {
-	return s == StateDone || s == StateStopped || s == StateExternal
-}

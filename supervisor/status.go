@@ -14,9 +14,13 @@ type Status struct {
 	Reason   string    `json:"reason,omitempty"`
 	Pid      int       `json:"pid,omitempty"`
 	Restarts int       `json:"restarts"`
-	Required bool      `json:"required"`
-	Check    Result    `json:"check"`
-	LastExit *Exit     `json:"last_exit"`
+	// RestartsBy counts the restarts by their cause.
+	RestartsBy map[Cause]int `json:"restarts_by,omitempty"`
+	Required   bool          `json:"required"`
+	// StartMS is how many milliseconds the latest start took from launch to ready, or to the end of a task.
+	StartMS  int64  `json:"start_ms,omitempty"`
+	Check    Result `json:"check"`
+	LastExit *Exit  `json:"last_exit"`
 }
 
 // Result is the outcome of the latest probe of a service.
@@ -25,6 +29,8 @@ type Result struct {
 	LatencyMS float64   `json:"latency_ms"`
 	At        time.Time `json:"at"`
 	Error     string    `json:"error"`
+	// unwell says that a restart would not mend the error.
+	unwell bool
 }
 
 // Exit is how the latest process of a service ended.
@@ -36,6 +42,16 @@ type Exit struct {
 	At     time.Time `json:"at"`
 	// Reason says why, as far as is known: the last error that the process logged, or what we did to it.
 	Reason string `json:"reason"`
+	// Cause is the kind of reason.
+	Cause Cause `json:"cause"`
+}
+
+// describe is how it ended and why.
+func (e Exit) describe() string {
+	if e.Reason == "" {
+		return e.String()
+	}
+	return e.String() + ": " + e.Reason
 }
 
 func (e Exit) ok() bool { return e.Code == 0 && e.Signal == "" }
@@ -51,10 +67,14 @@ func (e Exit) String() string {
 }
 
 func newExit(ws syscall.WaitStatus, at time.Time) Exit {
-	if ws.Signaled() {
-		return Exit{Code: -1, Signal: signalName(ws.Signal()), At: at.UTC()}
+	exit := Exit{Code: ws.ExitStatus(), At: at.UTC(), Cause: CauseCrash}
+	switch {
+	case ws.Signaled():
+		exit.Code, exit.Signal = -1, signalName(ws.Signal())
+	case exit.Code == 0:
+		exit.Cause = CauseExit
 	}
-	return Exit{Code: ws.ExitStatus(), At: at.UTC()}
+	return exit
 }
 
 // Condition is the state of all services together.

@@ -12,22 +12,41 @@ import (
 
 // Supervisor runs a table of services. Make one with [New].
 type Supervisor struct {
-	log      *slog.Logger
-	launcher launcher
-	units    []*unit
-	events   chan event
+	log       *slog.Logger
+	onFailure OnFailure
+	launcher  launcher
+	units     []*unit
+	events    chan event
 	// over is closed when the loop has ended and takes no more events.
-	over     chan struct{}
-	workers  sync.WaitGroup
-	snapshot atomic.Pointer[Snapshot]
+	over      chan struct{}
+	workers   sync.WaitGroup
+	published atomic.Pointer[publication]
+	history   *history
 
 	// Of the loop alone.
 	stopping   bool
+	stoppedAt  time.Time
+	hurrying   bool
 	wasHealthy bool
+	failed     *FailedError
 }
 
-// event is something that happened; the loop applies one at a time.
-type event interface{ apply(*Supervisor) }
+// OnFailure is what becomes of the whole when a required service has failed for good.
+type OnFailure string
+
+const (
+	// KeepOnFailure goes on with the rest and retries the service slowly; it is the default.
+	KeepOnFailure OnFailure = "keep"
+	// ExitOnFailure stops everything; [Supervisor.Run] returns a [FailedError].
+	ExitOnFailure OnFailure = "exit"
+)
+
+// FailedError is why a supervisor with ExitOnFailure ended.
+type FailedError struct{ Service, Reason string }
+
+func (e *FailedError) Error() string {
+	return fmt.Sprintf("service %s has failed: %s", e.Service, e.Reason)
+}
 
 // Config is what a supervisor is made of.
 type Config struct {
@@ -35,6 +54,8 @@ type Config struct {
 	Services []Service
 	// Logger takes the supervisor's own lines and those of its children. It must not block.
 	Logger *slog.Logger
+	// OnFailure is KeepOnFailure when empty.
+	OnFailure OnFailure
 }
 
 // New checks the table. It starts nothing.
@@ -43,22 +64,21 @@ func New(config Config) (*Supervisor, error) {
 		return nil, fmt.Errorf("services: %w", err)
 	}
 	s := &Supervisor{
-		log:    config.Logger,
-		events: make(chan event),
-		over:   make(chan struct{}),
+		log:       config.Logger,
+		onFailure: config.OnFailure,
+		events:    make(chan event),
+		over:      make(chan struct{}),
+		history:   newHistory(),
 	}
 	now := time.Now()
 	for _, service := range config.Services {
-		u := &unit{Service: service.withDefaults(), state: StateWaiting, since: now}
+		u := &unit{Service: service.withDefaults(), state: StateWaiting, since: now, restarts: map[Cause]int{}}
 		u.check = Result{At: now, Error: "not asked yet"}
 		s.units = append(s.units, u)
 	}
 	s.publish()
 	return s, nil
 }
-
-// Snapshot is the state of all services now. It never blocks.
-func (s *Supervisor) Snapshot() Snapshot { return *s.snapshot.Load() }
 
 // Run starts the services and keeps them running until ctx ends; then it stops them in reverse order and
 // returns when nothing of them is left. It may be called once.
@@ -74,19 +94,29 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.loop(ctx)
 	stopReaping()
 	reaped.Wait()
+	if s.failed != nil {
+		return s.failed
+	}
 	return nil
 }
+
+// Hurry stops everything at once instead of gracefully: each process that is asked to stop gets the next step of its
+// escalation now, and nothing waits for anything else. Each further call goes a step further.
+func (s *Supervisor) Hurry() { s.tell(stopAsked{hurry: true}) }
 
 func (s *Supervisor) loop(ctx context.Context) {
 	for _, u := range s.units {
 		if u.Kind == External {
 			u.state, u.run = StateExternal, &run{}
-			s.watch(u)
+			s.watch(u, u.run)
 		}
 	}
 	ended := ctx.Done()
 	for {
 		s.advance()
+		for _, u := range s.units {
+			s.attend(u)
+		}
 		s.publish()
 		if s.stopping && s.allSettled() {
 			break
@@ -94,8 +124,7 @@ func (s *Supervisor) loop(ctx context.Context) {
 		select {
 		case <-ended:
 			ended = nil
-			s.stopping = true
-			s.log.Info("stopping", "services", s.alive())
+			stopAsked{}.apply(s)
 		case e := <-s.events:
 			e.apply(s)
 		}
@@ -106,11 +135,11 @@ func (s *Supervisor) loop(ctx context.Context) {
 // finish ends what still probes, and waits for all goroutines of the loop.
 func (s *Supervisor) finish() {
 	for _, u := range s.units {
-		if u.run != nil {
-			u.run.endProbes()
+		for _, r := range u.runs() {
+			r.endProbes()
 		}
-		if u.deadline != nil {
-			u.deadline.Stop()
+		if u.pause != nil {
+			u.pause.Stop()
 		}
 	}
 	close(s.over)
@@ -128,43 +157,44 @@ func (s *Supervisor) tell(e event) {
 // advance starts or stops whatever may be started or stopped now.
 func (s *Supervisor) advance() {
 	for _, u := range s.units {
-		switch {
-		case s.stopping:
+		if s.stopping {
 			s.advanceStop(u)
-		case u.state == StateWaiting && s.mayStart(u):
-			s.start(u, "")
+			continue
 		}
+		s.startIfMay(u)
 	}
 }
 
-// mayStart says whether all that the service comes after has been ready once. It waits for an optional one
+// startIfMay starts a waiting service if all that it comes after has been ready once. It waits for an optional one
 // only as long as that is on its first way up.
-func (s *Supervisor) mayStart(u *unit) bool {
+func (s *Supervisor) startIfMay(u *unit) {
+	if u.state != StateWaiting {
+		return
+	}
 	for _, name := range u.After {
 		before := s.unit(name)
-		if !before.beenReady && (before.Required || before.failures == 0) {
-			return false
+		if !before.beenReady && (before.Required || before.failures == 0 && before.state != StateStopped) {
+			return
 		}
 	}
-	return true
+	s.start(u, CauseCommand, u.reason) // the cause counts only for what has been started before
 }
 
 // advanceStop stops a service once nothing that came after it lives.
 func (s *Supervisor) advanceStop(u *unit) {
 	switch {
-	case u.state.settled():
-	case u.run == nil:
-		s.become(u, StateStopped, "")
-	case u.state == StateStopping:
-		u.comeBack = false
-	case !s.dependentsLive(u.Name):
-		s.stop(u, "stopping", false)
+	case u.settled():
+	case u.state == StateStopping && u.then == thenStopped:
+	case !u.lives():
+		s.become(u, StateStopped, CauseCommand, "")
+	case s.hurrying || u.state == StateStopping || !s.dependentsLive(u.Name):
+		s.stopAll(u, "stopping")
 	}
 }
 
 func (s *Supervisor) dependentsLive(name string) bool {
 	for _, u := range s.units {
-		if slices.Contains(u.After, name) && (u.Kind != External && u.run != nil || s.dependentsLive(u.Name)) {
+		if slices.Contains(u.After, name) && (u.lives() || s.dependentsLive(u.Name)) {
 			return true
 		}
 	}
@@ -176,72 +206,15 @@ func (s *Supervisor) unit(name string) *unit {
 }
 
 func (s *Supervisor) allSettled() bool {
-	return !slices.ContainsFunc(s.units, func(u *unit) bool { return !u.state.settled() })
+	return !slices.ContainsFunc(s.units, func(u *unit) bool { return !u.settled() })
 }
 
 func (s *Supervisor) alive() []string {
 	var names []string
 	for _, u := range s.units {
-		if u.Kind != External && u.run != nil {
+		if u.lives() {
 			names = append(names, u.Name)
 		}
 	}
 	return names
-}
-
-// publish makes the present state visible to readers.
-func (s *Supervisor) publish() {
-	snapshot := Snapshot{Services: make([]Status, len(s.units))}
-	for i, u := range s.units {
-		snapshot.Services[i] = u.status()
-	}
-	snapshot.Condition = condition(snapshot.Services, s.wasHealthy)
-	if snapshot.Condition == ConditionHealthy {
-		s.wasHealthy = true
-	}
-	if s.stopping {
-		snapshot.Condition = ConditionStopping
-	}
-	if before := s.snapshot.Swap(&snapshot); before != nil && before.Condition != snapshot.Condition {
-		s.log.Info("condition changed", "from", before.Condition, "to", snapshot.Condition)
-	}
-}
-
-func (u *unit) status() Status {
-	status := Status{
-		Name:     u.Name,
-		State:    u.state,
-		Since:    u.since.UTC(),
-		Reason:   u.reason,
-		Restarts: max(0, u.starts-1),
-		Required: u.Required,
-		Check:    u.check,
-		LastExit: u.lastExit,
-	}
-	status.Check.At = u.check.At.UTC()
-	if u.run != nil {
-		status.Pid = u.run.pid
-	}
-	return status
-}
-
-func (s *Supervisor) logTransition(u *unit, from State, spent time.Duration) {
-	level, attrs := slog.LevelInfo, []any{"service", u.Name, "was", from, "for", spent.Round(time.Millisecond).String()}
-	if u.run != nil && u.run.pid != 0 {
-		attrs = append(attrs, "pid", u.run.pid)
-	}
-	if u.reason != "" && u.state != StateStarting { // which starts for a reason that was just logged
-		attrs = append(attrs, "reason", u.reason)
-	}
-	switch u.state {
-	case StateUnhealthy, StateBackoff:
-		level = slog.LevelWarn
-	case StateFailed:
-		level = slog.LevelError
-	case StateStarting:
-		if u.starts > 1 {
-			level = slog.LevelWarn
-		}
-	}
-	s.log.Log(context.Background(), level, string(u.state), attrs...)
 }

@@ -1,9 +1,7 @@
 package supervisor
 
 import (
-	"context"
 	"fmt"
-	"syscall"
 	"time"
 )
 
@@ -14,242 +12,208 @@ type unit struct {
 	since  time.Time
 	reason string
 
-	// run is the life under way; nil when nothing of the service lives.
+	// run is the life that serves or is about to; nil when there is none.
 	run *run
+	// successor comes up beside run in an overlapped restart; retiring is the one before run, on its way out.
+	successor, retiring *run
+	// then is what follows StateStopping.
+	then outcome
+
 	// beenReady says that it was ready, or done, once: what comes after it may start.
 	beenReady bool
-	// readyAt is when the run became ready; zero if it is not yet.
-	readyAt time.Time
+	failures  int // in a row
+	misses    int // liveness probes failed in a row
+	starts    int
+	restarts  map[Cause]int
+	startedIn time.Duration // from the latest launch to ready
+	check     Result
+	lastExit  *Exit
 
-	failures int // in a row
-	misses   int // liveness probes failed in a row
-	starts   int
-	stopStep int // of the escalation
-	// comeBack says that what is being stopped is to start again.
-	comeBack bool
+	// order is the command under way, queue those that wait for it.
+	order *order
+	queue []*order
 
-	check    Result
-	lastExit *Exit
-
-	// deadline bounds the stay in the present state; epoch tells a late one from the present one.
-	deadline *time.Timer
-	epoch    int
+	// pause ends a stay in StateBackoff or StateFailed; epoch tells a late one from the present one.
+	pause *time.Timer
+	epoch int
 }
 
+// outcome is what is to follow once a service that was told to stop has ended.
+type outcome int
+
+const (
+	thenStopped outcome = iota
+	thenRestart
+	thenFail
+)
+
 // become is the one place where a service changes its state.
-func (s *Supervisor) become(u *unit, to State, reason string) {
+func (s *Supervisor) become(u *unit, to State, cause Cause, reason string) {
 	if !u.state.allows(to) {
 		panic(fmt.Sprintf("supervisor: %s cannot go from %s to %s", u.Name, u.state, to))
 	}
 	from, spent := u.state, time.Since(u.since)
 	u.state, u.since, u.reason = to, time.Now(), reason
 	u.epoch++
-	if u.deadline != nil {
-		u.deadline.Stop()
+	if u.pause != nil {
+		u.pause.Stop()
 	}
-	switch to {
-	case StateReady, StateDone:
+	if to == StateReady || to == StateDone {
 		u.beenReady = true
 	}
 	switch {
 	case u.Port != nil && to == StateReady:
-		u.Port.lend(u.Ready)
+		u.Port.lend(u.Ready, u.run.process)
 	case u.Port != nil:
 		u.Port.takeBack()
 	}
-	s.logTransition(u, from, spent)
+	s.note(u, from, spent, cause)
 }
 
-// expireIn sets the deadline of the present state.
-func (s *Supervisor) expireIn(u *unit, d time.Duration) {
+// startIn leaves StateBackoff or StateFailed after a pause.
+func (s *Supervisor) startIn(u *unit, d time.Duration, cause Cause) {
 	epoch := u.epoch
-	u.deadline = time.AfterFunc(d, func() { s.tell(expired{u, epoch}) })
+	u.pause = time.AfterFunc(d, func() { s.tell(pauseOver{u, epoch, cause}) })
 }
 
-func (s *Supervisor) start(u *unit, reason string) {
-	u.run = &run{endProbes: func() {}}
-	u.starts++
+func (s *Supervisor) start(u *unit, cause Cause, reason string) {
+	u.countStart(cause)
 	u.misses = 0
-	u.readyAt = time.Time{}
 	u.check = Result{At: time.Now(), Error: "not asked yet"}
-	s.become(u, StateStarting, reason)
-	s.expireIn(u, u.Probing.StartTimeout)
-	s.workers.Go(func() { s.mind(u, u.run) })
+	u.run = s.launch(u)
+	s.become(u, StateStarting, cause, reason)
 }
 
-// stop ends the run by the escalation of the service; at once by SIGKILL if it is known to hang.
-func (s *Supervisor) stop(u *unit, reason string, hangs bool) {
-	u.run.endProbes()
-	u.stopStep = 0
-	if hangs {
-		u.stopStep = len(u.Stop)
-	}
-	s.become(u, StateStopping, reason)
-	if u.run.pid != 0 {
-		s.escalate(u)
+func (u *unit) countStart(cause Cause) {
+	u.starts++
+	if u.starts > 1 {
+		u.restarts[cause]++
 	}
 }
 
-// killAgain is how long after SIGKILL it is sent once more; a process may sit in the kernel meanwhile.
-const killAgain = 5 * time.Second
-
-func (s *Supervisor) escalate(u *unit) {
-	step := StopStep{syscall.SIGKILL, killAgain}
-	if u.stopStep < len(u.Stop) {
-		step = u.Stop[u.stopStep]
-	}
-	s.log.Debug("signal sent", "service", u.Name, "signal", signalName(step.Signal))
-	s.launcher.signal(u.run.pid, step.Signal)
-	u.stopStep++
-	s.expireIn(u, step.Grace)
-}
-
-// launched: the process exists.
-type launched struct {
-	unit *unit
-	run  *run
-	pid  int
-}
-
-func (e launched) apply(s *Supervisor) {
-	u := e.unit
-	e.run.pid = e.pid
-	if u.state == StateStopping {
-		s.escalate(u)
-		return
-	}
-	if u.Kind == Task {
-		return
-	}
-	s.watch(u)
-}
-
-// watch starts the prober of the present run.
-func (s *Supervisor) watch(u *unit) {
-	ctx, cancel := context.WithCancel(context.Background())
-	r := u.run
-	r.endProbes = cancel
-	p := &prober{service: u.Service}
-	s.workers.Go(func() {
-		p.run(ctx, func(result Result) { s.tell(probed{u, r, result}) })
-	})
-}
-
-// exited: the process and all its descendants are gone.
-type exited struct {
-	unit *unit
-	run  *run
-	exit Exit
-}
-
-func (e exited) apply(s *Supervisor) {
-	u := e.unit
-	e.run.endProbes()
-	u.run = nil
-	if e.exit.Reason == "" && u.state == StateStopping {
-		e.exit.Reason = u.reason
-	}
-	u.lastExit = &e.exit
+// stop ends the unit's run by its escalation; one that is known to hang by SIGKILL at once.
+func (s *Supervisor) stop(u *unit, then outcome, cause Cause, reason string) {
+	step := 0
 	switch {
-	case u.state == StateStopping && !u.comeBack:
-		s.become(u, StateStopped, e.exit.String())
-	case u.Kind == Task && e.exit.ok() && u.state == StateStarting:
-		u.failures = 0
-		u.check = Result{OK: true, At: e.exit.At}
-		s.become(u, StateDone, "")
-	default:
-		s.fail(u, e.exit)
+	case cause == CauseLiveness:
+		step = len(u.Stop)
+	case s.hurrying:
+		step = len(u.Stop) - 1
+	}
+	u.then = then
+	s.end(u, u.run, cause, reason, step)
+	s.become(u, StateStopping, cause, reason)
+}
+
+// stopAll stops a unit for good, and whatever lives of it.
+func (s *Supervisor) stopAll(u *unit, reason string) {
+	if u.state != StateStopping {
+		s.stop(u, thenStopped, CauseCommand, reason)
+	}
+	u.then = thenStopped
+	for _, r := range u.runs() {
+		s.end(u, r, CauseCommand, reason, 0)
 	}
 }
 
-// fail decides what follows a failure: a start at once, after a pause, or only now and then.
-func (s *Supervisor) fail(u *unit, exit Exit) {
-	u.comeBack = false
+// settled says that nothing of the unit lives and that it will not start by itself.
+func (u *unit) settled() bool {
+	switch u.state {
+	case StateDone, StateStopped:
+		return !u.lives()
+	default:
+		return u.state == StateExternal
+	}
+}
+
+func (u *unit) lives() bool {
+	return u.Kind != External && (u.run != nil || u.successor != nil || u.retiring != nil)
+}
+
+// runs are all lives of the unit.
+func (u *unit) runs() []*run {
+	var runs []*run
+	for _, r := range []*run{u.run, u.successor, u.retiring} {
+		if r != nil {
+			runs = append(runs, r)
+		}
+	}
+	return runs
+}
+
+// succeed begins an overlapped restart: the new process comes up while the old one serves.
+func (s *Supervisor) succeed(u *unit) {
+	u.successor = s.launch(u)
+	s.log.Info("restarting", "service", u.Name, "old", u.run.process.Pid)
+}
+
+// handOver makes the successor, which is ready, the one that serves, and has the old one retire.
+func (s *Supervisor) handOver(u *unit) {
+	u.retiring, u.run, u.successor = u.run, u.successor, nil
+	u.countStart(CauseCommand)
+	u.misses = 0
+	s.becomeReady(u, "restarted")
+	s.end(u, u.retiring, CauseCommand, "restart", 0)
+}
+
+// takeOver makes the successor the one that serves before it is ready, as the old one has ended.
+func (s *Supervisor) takeOver(u *unit, exit Exit) {
+	u.run, u.successor = u.successor, nil
+	u.countStart(CauseCommand)
+	u.misses = 0
+	u.check = Result{At: time.Now(), Error: "not asked yet"}
+	s.become(u, StateStarting, exit.Cause, "the old process has ended: "+exit.String())
+}
+
+func (s *Supervisor) becomeReady(u *unit, reason string) {
+	u.run.becomeReady()
+	u.startedIn = u.run.readyAt.Sub(u.run.begun)
+	s.become(u, StateReady, "", reason)
+}
+
+// fail decides what follows the end of a run that nobody asked for: nothing more, or a start, at once, after a pause,
+// or only now and then.
+func (s *Supervisor) fail(u *unit, r *run, exit Exit) {
 	if s.stopping {
-		s.become(u, StateStopped, exit.String())
+		s.become(u, StateStopped, exit.Cause, exit.String())
 		return
 	}
-	if !u.readyAt.IsZero() && time.Since(u.readyAt) >= u.Restart.HealthyAfter {
+	reason := exit.describe()
+	if exit.Cause == CauseExit && u.Restart.Policy != RestartAlways {
+		u.check = Result{OK: true, At: exit.At}
+		s.become(u, StateDone, exit.Cause, reason)
+		return
+	}
+	u.check = Result{At: exit.At, Error: reason}
+	if u.Restart.Policy == RestartNever {
+		s.become(u, StateFailed, exit.Cause, reason+"; it is not restarted, as that is its policy")
+		return
+	}
+	if !r.readyAt.IsZero() && time.Since(r.readyAt) >= u.Restart.HealthyAfter {
 		u.failures = 0
 	}
 	u.failures++
-	reason := exit.String()
-	if exit.Reason != "" {
-		reason += ": " + exit.Reason
-	}
-	u.check = Result{At: exit.At, Error: reason}
 	if u.failures >= u.Restart.Burst {
-		s.become(u, StateFailed, fmt.Sprintf("failed %d times in a row, next try in %s: %s",
-			u.failures, u.Restart.RetryFailed, reason))
-		s.expireIn(u, u.Restart.RetryFailed)
+		s.giveUp(u, exit.Cause, reason)
 		return
 	}
-	s.become(u, StateBackoff, reason)
+	s.become(u, StateBackoff, exit.Cause, reason)
 	if pause := u.Restart.pause(u.failures); pause > 0 {
-		s.expireIn(u, pause)
+		s.startIn(u, pause, exit.Cause)
 		return
 	}
-	s.start(u, reason)
+	s.start(u, exit.Cause, reason)
 }
 
-// probed: a check gave its result.
-type probed struct {
-	unit   *unit
-	run    *run
-	result Result
-}
-
-func (e probed) apply(s *Supervisor) {
-	u := e.unit
-	if u.run != e.run {
+// giveUp calls a service failed: the whole ends for it, if so configured, or it is retried slowly.
+func (s *Supervisor) giveUp(u *unit, cause Cause, reason string) {
+	if s.onFailure == ExitOnFailure && u.Required {
+		s.become(u, StateFailed, cause, fmt.Sprintf("failed %d times in a row: %s", u.failures, reason))
+		s.failed = &FailedError{Service: u.Name, Reason: reason}
+		s.beginStop()
 		return
 	}
-	u.check = e.result
-	switch {
-	case u.state == StateExternal && e.result.OK:
-		u.beenReady = true
-	case u.state == StateStarting && e.result.OK:
-		u.readyAt = time.Now()
-		s.become(u, StateReady, "")
-	case u.state == StateReady && !e.result.OK:
-		s.become(u, StateUnhealthy, e.result.Error)
-		s.miss(u)
-	case u.state == StateUnhealthy && e.result.OK:
-		u.misses = 0
-		s.become(u, StateReady, "")
-	case u.state == StateUnhealthy:
-		s.miss(u)
-	}
-}
-
-// miss counts a failed liveness probe; at the threshold the service hangs for good, and is restarted.
-func (s *Supervisor) miss(u *unit) {
-	u.misses++
-	if u.misses < u.Probing.FailureThreshold {
-		return
-	}
-	u.comeBack = true
-	s.stop(u, fmt.Sprintf("liveness probe failed %d times: %s", u.misses, u.check.Error), true)
-}
-
-// expired: the deadline of a state passed.
-type expired struct {
-	unit  *unit
-	epoch int
-}
-
-func (e expired) apply(s *Supervisor) {
-	u := e.unit
-	if e.epoch != u.epoch {
-		return
-	}
-	switch u.state {
-	case StateStarting:
-		u.comeBack = true
-		s.stop(u, fmt.Sprintf("not ready within %s: %s", u.Probing.StartTimeout, u.check.Error), false)
-	case StateStopping:
-		s.escalate(u)
-	case StateBackoff, StateFailed:
-		s.start(u, u.reason)
-	}
+	s.become(u, StateFailed, cause, fmt.Sprintf("failed %d times in a row, next try in %s: %s",
+		u.failures, u.Restart.RetryFailed, reason))
+	s.startIn(u, u.Restart.RetryFailed, cause)
 }
