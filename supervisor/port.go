@@ -18,8 +18,8 @@ import (
 // Both use the same socket, so one that waits in its queue when the process dies is still answered.
 type HeldPort struct {
 	listener *net.TCPListener
-	// file is what children inherit.
-	file *os.File
+	// file is what children inherit; queue is the same socket, to be woken by.
+	file, queue *os.File
 
 	// rescued are connections that a hanging process left waiting.
 	rescued chan net.Conn
@@ -37,9 +37,27 @@ func HoldPort(listener *net.TCPListener) (*HeldPort, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hold %s: %w", listener.Addr(), err)
 	}
+	queue, err := duplicate(file)
+	if err != nil {
+		return nil, fmt.Errorf("hold %s: %w", listener.Addr(), err)
+	}
 	ours := make(chan struct{})
 	close(ours)
-	return &HeldPort{listener: listener, file: file, ours: ours, rescued: make(chan net.Conn)}, nil
+	return &HeldPort{listener: listener, file: file, queue: queue, ours: ours, rescued: make(chan net.Conn)}, nil
+}
+
+// duplicate makes a file of the same socket that can be waited for: os.NewFile does that with a descriptor that is
+// set to non-blocking, as listeners are.
+func duplicate(file *os.File) (*os.File, error) {
+	fd, err := descriptor(file)
+	if err != nil {
+		return nil, err
+	}
+	copied, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(copied), file.Name()), nil
 }
 
 // Addr is the address that the port listens on.
@@ -65,6 +83,7 @@ func (p *HeldPort) Serve(ctx context.Context, handler http.Handler) error {
 	})
 	defer stop()
 	defer p.file.Close()
+	defer p.queue.Close()
 	if err := server.Serve(&heldListener{HeldPort: p, ctx: ctx}); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 		return fmt.Errorf("serve %s: %w", p.Addr(), err)
 	}
@@ -121,9 +140,10 @@ const (
 	aliveTimeout  = 200 * time.Millisecond
 )
 
+// watch sleeps until a connection comes, and then looks whether it is being accepted.
 func (p *HeldPort) watch(ctx context.Context) {
 	waiting := 0
-	for pause(ctx, watchInterval) {
+	for p.awaitConnection(ctx) && pause(ctx, watchInterval) {
 		if !p.unattended() {
 			waiting = 0
 			continue
@@ -141,6 +161,25 @@ func (p *HeldPort) watch(ctx context.Context) {
 	}
 }
 
+// awaitConnection returns when a connection waits in the socket's queue, or false when ctx ends.
+func (p *HeldPort) awaitConnection(ctx context.Context) bool {
+	stop := context.AfterFunc(ctx, func() { _ = p.queue.SetReadDeadline(wake) })
+	defer stop()
+	conn, err := p.queue.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = conn.Read(func(fd uintptr) bool { return readable(fd) })
+	return err == nil && ctx.Err() == nil
+}
+
+// readable says whether a connection waits to be accepted.
+func readable(fd uintptr) bool {
+	queue := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	ready, err := unix.Poll(queue, 0)
+	return err == nil && ready > 0
+}
+
 // unattended says whether a connection waits in the socket's queue while the process should accept it.
 func (p *HeldPort) unattended() bool {
 	p.mu.Lock()
@@ -149,12 +188,7 @@ func (p *HeldPort) unattended() bool {
 		return false
 	}
 	fd, err := descriptor(p.file)
-	if err != nil {
-		return false
-	}
-	queue := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	ready, err := unix.Poll(queue, 0)
-	return err == nil && ready > 0
+	return err == nil && readable(fd)
 }
 
 func (p *HeldPort) borrowerAlive(ctx context.Context) bool {
