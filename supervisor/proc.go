@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +14,7 @@ import (
 type procEntry struct {
 	pid, ppid int
 	zombie    bool
+	cpu       time.Duration // its own, and that of its children that have ended
 }
 
 // processes lists all that /proc shows. A process that ends while the list is made is left out.
@@ -39,7 +41,10 @@ func processes() []procEntry {
 	return found
 }
 
-// parseStat reads state and parent from /proc/PID/stat. The name before them is in brackets and may hold anything.
+// utime is where the four processor times begin in what follows the name: utime, stime, cutime, cstime.
+const utime = 11
+
+// parseStat reads state, parent and processor time from /proc/PID/stat. The name before them is in brackets and may hold anything.
 func parseStat(stat []byte) (procEntry, bool) {
 	_, rest, found := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
 	fields := bytes.Fields(rest)
@@ -50,7 +55,12 @@ func parseStat(stat []byte) (procEntry, bool) {
 	if err != nil {
 		return procEntry{}, false
 	}
-	return procEntry{ppid: ppid, zombie: fields[0][0] == 'Z' || fields[0][0] == 'X'}, true
+	entry := procEntry{ppid: ppid, zombie: fields[0][0] == 'Z' || fields[0][0] == 'X'}
+	for i := utime; i < utime+4 && i < len(fields); i++ {
+		n, _ := strconv.ParseInt(string(fields[i]), 10, 64)
+		entry.cpu += ticks(n)
+	}
+	return entry, true
 }
 
 // ownerOf reads to which life of a service a process belongs. PostgreSQL's processes write their title over their
@@ -65,7 +75,7 @@ func ownerOf(pid int) (of owner, named bool) {
 		switch {
 		case found && string(key) == serviceVariable:
 			of.service = string(value)
-		case found && string(key) == slotVariable:
+		case found && string(key) == SlotVariable:
 			of.slot, _ = strconv.Atoi(string(value)) // which we have written
 		}
 		named = named || found

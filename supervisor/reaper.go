@@ -14,10 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These mark a process and all that descend from it with their service, and with the slot of its life.
+// SlotVariable tells a process its slot, see [Process]. With serviceVariable it marks the process, and all that descend
+// from it, as part of one life of one service.
 const (
+	SlotVariable    = "SUPERVISOR_SLOT"
 	serviceVariable = "SUPERVISOR_SERVICE"
-	slotVariable    = "SUPERVISOR_SLOT"
 )
 
 // owner is the life of a service to which a process belongs.
@@ -27,7 +28,7 @@ type owner struct {
 }
 
 func (o owner) variables() []string {
-	return []string{serviceVariable + "=" + o.service, slotVariable + "=" + strconv.Itoa(o.slot)}
+	return []string{serviceVariable + "=" + o.service, SlotVariable + "=" + strconv.Itoa(o.slot)}
 }
 
 // reaper starts every process and waits for every process, so that nothing else in the program calls wait(2).

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,6 +16,7 @@ import (
 	"snug/store"
 	"snug/store/cache"
 	"snug/store/postgres"
+	"snug/supervisor"
 )
 
 // publicPortFD is where chat inherits the public port from the supervisor.
@@ -90,7 +91,7 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("take over the public port: %w", err)
 	}
-	ready, err := listenPrivately(filepath.Join(string(settings.Run), "chat.sock"))
+	ready, err := supervisor.ListenPrivately(filepath.Join(string(settings.Run), "chat."+cmp.Or(os.Getenv(supervisor.SlotVariable), "0")+".sock"))
 	if err != nil {
 		return err
 	}
@@ -108,18 +109,6 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		return err
 	}
 	return server.Serve(ctx)
-}
-
-// listenPrivately opens a unix socket for us alone, in place of one that a killed process left behind.
-func listenPrivately(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	return listener, os.Chmod(path, 0o600)
 }
 
 func postgresConfig(settings Settings, data, run string, log *slog.Logger) postgres.Config {

@@ -16,38 +16,56 @@ import (
 // controlTimeout bounds a question to the supervisor, which answers from memory.
 const controlTimeout = 5 * time.Second
 
-// askSupervisor gets one document from the control socket of the Snug that runs on a data folder.
-func askSupervisor(settings Settings, path string, answer any) error {
+// askedSupervisor is the supervisor of the Snug that runs on a data folder.
+type askedSupervisor struct {
+	*supervisor.Client
+	data string
+}
+
+// findSupervisor finds the Snug that runs on the data folder. Whether it still runs is known only once it is asked.
+func findSupervisor(settings Settings) (askedSupervisor, error) {
 	data := string(settings.Data)
 	note, err := readLock(data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no Snug on %s: start one with `snug serve`, or name its folder with --data or SNUG_DATA", data)
+		return askedSupervisor{}, fmt.Errorf("there is no Snug on %s: start one with `snug serve`, or name its folder with --data or SNUG_DATA", data)
 	case err != nil:
-		return fmt.Errorf("find the Snug that runs on %s: %w", data, err)
+		return askedSupervisor{}, fmt.Errorf("find the Snug that runs on %s: %w", data, err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
-	defer cancel()
-	err = supervisor.NewClient(filepath.Join(note.Run, "control.sock")).Get(ctx, path, answer)
-	switch {
-	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("no Snug runs on %s: start it with `snug serve`", data)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the Snug on %s belongs to another user: ask as that user, or as root", data)
-	case err != nil:
-		return fmt.Errorf("ask the Snug on %s: %w", data, err)
-	}
-	return nil
+	return askedSupervisor{supervisor.NewClient(filepath.Join(note.Run, "control.sock")), data}, nil
 }
 
-func askStatus(settings Settings) (supervisor.StatusReport, error) {
-	var report supervisor.StatusReport
-	err := askSupervisor(settings, "/v1/status", &report)
+// explain says what to do about an error of a question.
+func (a askedSupervisor) explain(err error) error {
+	switch {
+	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("no Snug runs on %s: start it with `snug serve`", a.data)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the Snug on %s belongs to another user: ask as that user, or as root", a.data)
+	case errors.Is(err, context.Canceled):
+		return errors.New("nobody waits for it any more; it may still be under way, see `snug status`")
+	default:
+		return err
+	}
+}
+
+// ask gets one document.
+func (a askedSupervisor) ask(ctx context.Context, path string, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	err := a.explain(a.Get(ctx, path, answer))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the Snug on %s does not answer within %s", a.data, controlTimeout)
+	}
+	return err
+}
+
+func (a askedSupervisor) status(ctx context.Context) (report supervisor.StatusReport, err error) {
+	err = a.ask(ctx, "/v1/status", &report)
 	return report, err
 }
 
-func askHealth(settings Settings) (supervisor.Health, error) {
-	var health supervisor.Health
-	err := askSupervisor(settings, "/v1/health", &health)
+func (a askedSupervisor) health(ctx context.Context) (health supervisor.Health, err error) {
+	err = a.ask(ctx, "/v1/health", &health)
 	return health, err
 }

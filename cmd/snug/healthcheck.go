@@ -20,7 +20,11 @@ func newHealthcheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			health, err := askHealth(settings)
+			asked, err := findSupervisor(settings)
+			if err != nil {
+				return err
+			}
+			health, err := asked.health(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"snug/supervisor"
 )
 
 // Exit codes, the same for every command.
@@ -17,6 +19,8 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	// exitService ends `snug serve` with SNUG_ON_FAILURE=exit when a service that is needed has failed for good.
+	exitService = 3
 )
 
 // usageError is a wrong command line or setting; it exits with code 2.
@@ -40,17 +44,21 @@ func run(args []string) int {
 	root := newRootCommand()
 	root.SetArgs(args)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C has its usual effect: it ends us at once, and with us our children
+	context.AfterFunc(ctx, stop) // a second Ctrl-C has its usual effect, unless the command listens to it itself
 	defer stop()
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
 	}
 	fmt.Fprintf(os.Stderr, "snug: %v\n", err)
-	if errors.As(err, new(usageError)) {
+	switch {
+	case errors.As(err, new(usageError)):
 		return exitUsage
+	case errors.As(err, new(*supervisor.FailedError)):
+		return exitService
+	default:
+		return exitFailed
 	}
-	return exitFailed
 }
 
 func newRootCommand() *cobra.Command {
@@ -73,7 +81,8 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serve, newStatusCommand(), newHealthcheckCommand(), newVersionCommand(), newChildCommand())
+	root.AddCommand(serve, newStatusCommand(), newEventsCommand(), newHealthcheckCommand(), newVersionCommand(), newChildCommand())
+	root.AddCommand(newActionCommands()...)
 	return root
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -62,9 +64,10 @@ func (a *appliance) services() []supervisor.Service {
 			After:       []string{"migrate", "cache"},
 			Required:    true,
 			Command:     a.child("chat", databaseSecrets),
-			Ready:       supervisor.HTTPCheck(a.socket("chat.sock"), "/ready"),
-			Live:        supervisor.HTTPCheck(a.socket("chat.sock"), "/ready"),
+			Ready:       supervisor.HTTPCheck(a.socket("chat.{slot}.sock"), "/ready"),
+			Live:        supervisor.HTTPCheck(a.socket("chat.{slot}.sock"), "/ready"),
 			Port:        a.port,
+			Overlap:     true,
 			ParentDeath: syscall.SIGTERM,
 		},
 	}
@@ -102,6 +105,8 @@ type appliance struct {
 	log      *slog.Logger
 	port     *supervisor.HeldPort
 	started  time.Time
+	// background are the goroutines that answer signals.
+	background sync.WaitGroup
 	// The supervisor's own ways to ask the services whether they are well.
 	postgres *postgres.Prober
 	database *store.Store
@@ -167,7 +172,11 @@ const logQueueLines = 4096
 
 // run supervises until ctx ends. The port and the control socket answer until the last service has ended.
 func (a *appliance) run(ctx context.Context) error {
-	table, err := supervisor.New(supervisor.Config{Services: a.external(a.services()), Logger: a.log})
+	table, err := supervisor.New(supervisor.Config{
+		Services:  a.external(a.services()),
+		Logger:    a.log,
+		OnFailure: supervisor.OnFailure(a.settings.OnFailure),
+	})
 	if err != nil {
 		return err
 	}
@@ -175,17 +184,17 @@ func (a *appliance) run(ctx context.Context) error {
 	control := supervisor.Control{Health: health, Socket: a.socket("control.sock")}
 
 	serving, stopServing := context.WithCancel(context.Background())
-	defer stopServing()
 	var servers errgroup.Group
 	servers.Go(func() error { return a.port.Serve(serving, newFront(health)) })
 	servers.Go(func() error { return control.Serve(serving) })
+	a.background.Go(func() { a.obey(serving, table) })
+	defer a.background.Wait()
+	defer stopServing()
 
 	a.log.Info("snug starts", "version", version, "url", a.url(), "data", a.instance.Data, "user", os.Geteuid())
-	if err := table.Run(ctx); err != nil {
-		return err
-	}
+	err = table.Run(ctx)
 	stopServing()
-	err = servers.Wait()
+	err = errors.Join(err, servers.Wait())
 	a.log.Info("snug stopped")
 	return err
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/spf13/cobra"
+
+	"snug/supervisor"
 )
 
 // Settings are all that can be set, by environment. Every variable NAME can also be given as NAME_FILE or
@@ -30,6 +32,7 @@ type Settings struct {
 	PostgresBin folder        `env:"SNUG_POSTGRES_BIN" help:"folder of PostgreSQL's programs; default: found, or fetched"`
 	LogFormat   logFormat     `env:"SNUG_LOG_FORMAT" envDefault:"auto" help:"auto (text, coloured on a terminal), text or json"`
 	LogLevel    slog.Level    `env:"SNUG_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	OnFailure   onFailure     `env:"SNUG_ON_FAILURE" envDefault:"keep" help:"when a needed service has failed for good: keep (retry slowly) or exit (with code 3)"`
 	PUID        *userID       `env:"PUID" help:"user to run as when started as root; default: who owns the data"`
 	PGID        *userID       `env:"PGID" help:"group to run as when started as root"`
 }
@@ -262,6 +265,16 @@ func (f *logFormat) UnmarshalText(text []byte) error {
 		return settingError{"must be auto, text or json"}
 	}
 	*f = logFormat(text)
+	return nil
+}
+
+type onFailure supervisor.OnFailure
+
+func (f *onFailure) UnmarshalText(text []byte) error {
+	if !slices.Contains([]string{string(supervisor.KeepOnFailure), string(supervisor.ExitOnFailure)}, string(text)) {
+		return settingError{"must be keep or exit"}
+	}
+	*f = onFailure(text)
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,58 +26,51 @@ func newStatusCommand() *cobra.Command {
 			if watch {
 				return watchStatus(cmd, settings, asJSON)
 			}
-			report, err := askStatus(settings)
+			asked, err := findSupervisor(settings)
 			if err != nil {
 				return err
 			}
-			return printStatus(cmd.OutOrStdout(), report, asJSON)
+			report, err := asked.status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), report)
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), describeStatus(report, newPalette(cmd.OutOrStdout())))
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&watch, "watch", false, "show it anew every second until Ctrl-C")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it anew every second, with what happened lately, until Ctrl-C")
 	return cmd
 }
 
-// clearScreen moves home and clears to the end, see console_codes(4).
-const clearScreen = "\x1b[H\x1b[J"
-
-// watchStatus shows an error in place of the table, and goes on: a restart of Snug is worth watching.
-func watchStatus(cmd *cobra.Command, settings Settings, asJSON bool) error {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		report, err := askStatus(settings)
-		if !asJSON {
-			fmt.Fprint(cmd.OutOrStdout(), clearScreen)
-		}
-		if err != nil {
-			fmt.Fprintln(cmd.OutOrStdout(), err)
-		} else if err := printStatus(cmd.OutOrStdout(), report, asJSON); err != nil {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-cmd.Context().Done():
-			return nil
-		}
-	}
+func printJSON(w io.Writer, document any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(document)
 }
 
-func printStatus(w io.Writer, report supervisor.StatusReport, asJSON bool) error {
-	if asJSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
-	}
-	fmt.Fprintf(w, "%s for %s, version %s\n\n", report.Status, roughly(time.Duration(report.UptimeSeconds)*time.Second), report.Version)
-	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "SERVICE\tSTATE\tSINCE\tPID\tRESTARTS\tCHECK\tMEMORY\t")
+// describeStatus is a row for each service under one line about all.
+func describeStatus(report supervisor.StatusReport, paint palette) string {
+	rows := [][]cell{{plain("SERVICE"), plain("STATE"), plain("SINCE"), plain("PID"), plain("RESTARTS"), plain("CHECK"), plain("CPU"), plain("MEMORY"), plain("")}}
 	for _, service := range report.Services {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", service.Name, service.State,
-			roughly(report.Timestamp.Sub(service.Since)), orDash(service.Pid, "%d"), service.Restarts,
-			describeCheck(service.Check), orDash(service.MemoryBytes>>20, "%d MB"), service.Reason)
+		rows = append(rows, []cell{
+			plain(service.Name),
+			{text: string(service.State), colour: colourOf(service.Status)},
+			plain(roughly(report.Timestamp.Sub(service.Since))),
+			plain(orDash(service.Pid, "%d")),
+			plain(fmt.Sprint(service.Restarts)),
+			plain(describeCheck(service.Check)),
+			plain(describeCPU(service.CPUSeconds)),
+			plain(orDash(service.MemoryBytes>>20, "%d MB")),
+			plain(service.Reason),
+		})
 	}
-	return table.Flush()
+	head := cell{text: string(report.Status), colour: conditionColour(report.Status)}
+	return fmt.Sprintf("%s for %s, version %s\n\n%s", paint.show(head), roughly(time.Duration(report.UptimeSeconds)*time.Second),
+		report.Version, paint.table(rows))
 }
 
 func describeCheck(check supervisor.Result) string {
@@ -89,6 +81,13 @@ func describeCheck(check supervisor.Result) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f ms", check.LatencyMS)
+}
+
+func describeCPU(seconds float64) string {
+	if seconds == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1fs", seconds)
 }
 
 func orDash[T int | int64](n T, format string) string {
