@@ -22,6 +22,7 @@ import (
 	"snug/store/cache"
 	"snug/store/postgres"
 	"snug/supervisor"
+	"snug/supervisor/metrics"
 )
 
 // services is the whole appliance: what runs, after what, how it is probed and how it stops.
@@ -181,7 +182,11 @@ func (a *appliance) run(ctx context.Context) error {
 		return err
 	}
 	health := supervisor.HealthReporter{Supervisor: table, Version: version, Started: a.started}
-	control := supervisor.Control{Health: health, Socket: a.socket("control.sock")}
+	control := supervisor.Control{
+		Health:  health,
+		Socket:  a.socket("control.sock"),
+		Metrics: metrics.Handler(metrics.Config{Supervisor: table, Namespace: "snug"}),
+	}
 
 	serving, stopServing := context.WithCancel(context.Background())
 	var servers errgroup.Group
