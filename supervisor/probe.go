@@ -67,7 +67,11 @@ func (p *prober) run(ctx context.Context, report func(Result)) {
 			return
 		}
 		report(result)
-		if !pause(ctx, timing.LiveInterval-time.Since(asked)) {
+		interval := timing.LiveInterval
+		if !result.OK { // what is in doubt is asked again sooner
+			interval = min(interval, timing.Timeout)
+		}
+		if !pause(ctx, interval-time.Since(asked)) {
 			return
 		}
 	}

@@ -85,17 +85,17 @@ type Probing struct {
 	ReadyInterval time.Duration
 	// LiveInterval is the time from the begin of one liveness probe to that of the next.
 	LiveInterval time.Duration
-	// Timeout bounds one probe.
+	// Timeout bounds one probe. It is also the time from one liveness probe to the next after one that failed.
 	Timeout time.Duration
 	// FailureThreshold liveness failures in a row get the process restarted; the first makes it unhealthy.
 	FailureThreshold int
 }
 
-// DefaultProbing are the timings used where a service sets none: a process that hangs is found within four seconds.
+// DefaultProbing are the timings used where a service sets none: a process that hangs is found within five seconds.
 var DefaultProbing = Probing{
 	StartTimeout:     60 * time.Second,
 	ReadyInterval:    5 * time.Millisecond,
-	LiveInterval:     time.Second,
+	LiveInterval:     2 * time.Second,
 	Timeout:          time.Second,
 	FailureThreshold: 3,
 }
