@@ -81,6 +81,12 @@ func behave(role string) {
 		cmd.Stdout = os.Stdout
 		_ = cmd.Run()
 		time.Sleep(time.Hour)
+	case "flood":
+		printForever()
+	case "mutter":
+		mutter()
+	case "supervise-logged":
+		superviseLogged()
 	case "crash":
 		fmt.Println(`{"time":"2026-01-02T03:04:05Z","level":"ERROR","msg":"no disk left"}`)
 		os.Exit(3)

@@ -56,7 +56,14 @@ func (y *system) launch(s Service, slot int, r *run) (int, <-chan Exit, error) {
 	logged := make(chan struct{})
 	go func() {
 		defer close(logged)
-		capture(output, y.log.With("service", s.Name), r)
+		capture(captureConfig{
+			output:    output,
+			log:       y.log.With(serviceKey, s.Name),
+			flood:     newFlood(DefaultLogLimit),
+			process:   Process{Pid: child.pid},
+			onLine:    s.OnLine,
+			lastError: &r.lastError,
+		})
 	}()
 	ended := make(chan Exit, 1)
 	go func() {

@@ -1,27 +1,77 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
+
+	"snug/supervisor"
 )
+
+// logQueueBytes are kept while the output of the log is blocked.
+const logQueueBytes = 512 << 10
+
+// newLogQueue keeps the appliance from waiting for whoever reads its log.
+func newLogQueue(w io.Writer, settings Settings) *supervisor.LogQueue {
+	return supervisor.NewLogQueue(supervisor.LogQueueConfig{
+		Output: w,
+		Bytes:  logQueueBytes,
+		TellDropped: func(w io.Writer, lines int64) {
+			settings.LogLevel = min(settings.LogLevel, slog.LevelWarn) // it is told to those too who want errors only
+			newLogger(w, settings).Warn("lines dropped, as the output was blocked", "lines", lines)
+		},
+	})
+}
 
 // newLogger is the appliance's log: text for people, JSON for machines.
 func newLogger(w io.Writer, settings Settings) *slog.Logger {
 	if settings.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: settings.LogLevel}))
 	}
-	colour := settings.LogFormat == "auto" && term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
-	return slog.New(tint.NewTextHandler(w, &tint.Options{
-		Level:      settings.LogLevel,
-		NoColor:    !colour,
-		TimeFormat: time.DateTime,
-	}))
+	return slog.New(newTextHandler(w, settings))
 }
+
+// newTextHandler writes lines for people, coloured on a terminal, and nothing that would confuse that.
+func newTextHandler(w io.Writer, settings Settings) slog.Handler {
+	colour := settings.LogFormat != "text" && term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
+	return tint.NewTextHandler(w, &tint.Options{
+		Level:       settings.LogLevel,
+		NoColor:     !colour,
+		TimeFormat:  time.DateTime,
+		ReplaceAttr: printableAttr,
+	})
+}
+
+// printableAttr makes the name and value of an attribute, and the message, harmless to a terminal.
+func printableAttr(_ []string, attr slog.Attr) slog.Attr {
+	if attr.Equal(slog.Attr{}) {
+		return attr // one that is left out
+	}
+	attr.Key = forTerminal(attr.Key)
+	switch attr.Value.Kind() {
+	case slog.KindString:
+		attr.Value = slog.StringValue(forTerminal(attr.Value.String()))
+	case slog.KindAny:
+		if _, isLevel := attr.Value.Any().(slog.Level); !isLevel { // which tint writes in its own way
+			attr.Value = slog.StringValue(forTerminal(fmt.Sprintf("%+v", attr.Value.Any())))
+		}
+	}
+	return attr
+}
+
+// forTerminal is printable, and without what tint treats in a way of its own: it makes an escape character of its quoted form,
+// and stops at U+FFFD.
+func forTerminal(text string) string {
+	return tintOwn.Replace(supervisor.Printable(text))
+}
+
+var tintOwn = strings.NewReplacer(`\x1b`, `\u001b`, "\uFFFD", "?")
 
 // newChildLogger is the log of a child: JSON that the supervisor understands and passes on.
 func newChildLogger(settings Settings) *slog.Logger {

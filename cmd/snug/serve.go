@@ -150,7 +150,7 @@ func serve(cmd *cobra.Command) error {
 		return err
 	}
 	defer instance.close()
-	output := supervisor.NewLogQueue(os.Stdout, logQueueLines)
+	output := newLogQueue(os.Stdout, settings)
 	defer output.Close(time.Second)
 	log := newLogger(output, settings)
 	for _, warning := range warnings {
@@ -167,9 +167,6 @@ func serve(cmd *cobra.Command) error {
 	defer a.closeProbes()
 	return a.run(cmd.Context())
 }
-
-// logQueueLines are kept while the output of the log is blocked.
-const logQueueLines = 4096
 
 // run supervises until ctx ends. The port and the control socket answer until the last service has ended.
 func (a *appliance) run(ctx context.Context) error {
