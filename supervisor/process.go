@@ -60,7 +60,7 @@ func (y *system) launch(s Service, slot int, r *run) (int, <-chan Exit, error) {
 			output:    output,
 			log:       y.log.With(serviceKey, s.Name),
 			flood:     newFlood(DefaultLogLimit),
-			process:   Process{Pid: child.pid},
+			process:   Process{Pid: child.pid, Slot: slot},
 			onLine:    s.OnLine,
 			lastError: &r.lastError,
 		})

@@ -34,14 +34,18 @@ func newLogger(w io.Writer, settings Settings) *slog.Logger {
 	if settings.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: settings.LogLevel}))
 	}
-	return slog.New(newTextHandler(w, settings))
+	return slog.New(newTextHandler(w, settings.LogLevel, wantsColour(settings)))
 }
 
-// newTextHandler writes lines for people, coloured on a terminal, and nothing that would confuse that.
-func newTextHandler(w io.Writer, settings Settings) slog.Handler {
-	colour := settings.LogFormat != "text" && term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
+// wantsColour says whether our output is a terminal whose user has nothing against colours, see https://no-color.org.
+func wantsColour(settings Settings) bool {
+	return settings.LogFormat != "text" && term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
+}
+
+// newTextHandler writes lines for people, and nothing that would confuse a terminal.
+func newTextHandler(w io.Writer, level slog.Level, colour bool) slog.Handler {
 	return tint.NewTextHandler(w, &tint.Options{
-		Level:       settings.LogLevel,
+		Level:       level,
 		NoColor:     !colour,
 		TimeFormat:  time.DateTime,
 		ReplaceAttr: printableAttr,
