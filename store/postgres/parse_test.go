@@ -86,3 +86,13 @@ func TestListItemsAreQuoted(t *testing.T) {
 		}
 	}
 }
+
+func TestKernelSince58(t *testing.T) {
+	for release, want := range map[string]bool{
+		"4.4.0": false, "5.7.19-generic": false, "5.8": true, "5.10.0-28-amd64": true, "6.1.0": true, "10.0": true, "": false, "rolling": false,
+	} {
+		if got := kernelSince58(release); got != want {
+			t.Errorf("kernelSince58(%q) = %v", release, got)
+		}
+	}
+}
