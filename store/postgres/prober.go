@@ -16,6 +16,9 @@ const renewal = 30 * time.Second
 // Prober asks the running cluster whether it answers. It keeps one connection as the superuser, for whom some are
 // reserved, so that a pool that is used up is no failure.
 type Prober struct {
+	// Crashes is to hear the cluster's log; then a check that fails since PostgreSQL crashed says why it did.
+	Crashes CrashWatch
+
 	cfg     Config
 	renewal time.Duration
 	busy    chan struct{} // holds one element while a check or Close is under way
@@ -43,6 +46,11 @@ func (p *Prober) Check(ctx context.Context) error {
 			return err
 		}
 	}
+	return p.Crashes.explain(p.checkAnew(ctx))
+}
+
+// checkAnew asks over a new connection, which is kept.
+func (p *Prober) checkAnew(ctx context.Context) error {
 	p.disconnect()
 	url, err := SuperuserURL(p.cfg)
 	if err != nil {
