@@ -35,6 +35,10 @@ type WriterConfig struct {
 	// channel, each once, before their senders are answered. The writer waits for it. May be nil.
 	Committed func([]Message)
 
+	// Room returns an error when the disk is too full to store anything. It is asked before a batch, though not more often
+	// than every 100 ms; sends are then answered Unavailable, before the database itself would fail. May be nil.
+	Room func() error
+
 	Logger *slog.Logger // default: discard
 }
 
@@ -48,6 +52,7 @@ type Writer struct {
 	maxBatch  int
 	timeout   time.Duration
 	committed func([]Message)
+	room      func() error
 	log       *slog.Logger
 
 	queue    chan *pending
@@ -55,8 +60,10 @@ type Writer struct {
 	done     chan struct{} // closed when Run has ended
 
 	// Of the goroutine in Run alone.
-	conn  *pgxpool.Conn // nil until needed, and after it broke
-	doubt []*pending    // timed out with an unknown outcome: perhaps stored, and then still to be told of
+	conn   *pgxpool.Conn // nil until needed, and after it broke
+	doubt  []*pending    // timed out with an unknown outcome: perhaps stored, and then still to be told of
+	full   error         // what room said, at roomAt
+	roomAt time.Time
 }
 
 // pending is one send in the writer.
@@ -77,7 +84,8 @@ type answer struct {
 // NewWriter returns a writer. Sends wait until [Writer.Run] runs.
 func NewWriter(cfg WriterConfig) *Writer {
 	w := &Writer{
-		store: cfg.Store, maxBatch: cfg.MaxBatch, timeout: cfg.Timeout, committed: cfg.Committed, log: cfg.Logger,
+		store: cfg.Store, maxBatch: cfg.MaxBatch, timeout: cfg.Timeout, committed: cfg.Committed,
+		room: cfg.Room, log: cfg.Logger,
 		stopping: make(chan struct{}), done: make(chan struct{}),
 	}
 	if w.maxBatch == 0 {
@@ -92,6 +100,9 @@ func NewWriter(cfg WriterConfig) *Writer {
 	}
 	if w.committed == nil {
 		w.committed = func([]Message) {}
+	}
+	if w.room == nil {
+		w.room = func() error { return nil }
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
@@ -198,11 +209,16 @@ func (w *Writer) fill(batch []*pending) []*pending {
 	return batch
 }
 
-// The pauses between tries of a batch that could not be stored: none before the first, then doubled up to the longest.
+// Between tries of a batch that could not be stored is a pause of an eighth of the time that the database has been away:
+// whoever waits does so for at most that much longer than need be, and a database that is long away is left in peace.
 const (
-	shortestPause = 10 * time.Millisecond
+	shortestPause = 5 * time.Millisecond
 	longestPause  = 100 * time.Millisecond
 )
+
+func pauseAfter(away time.Duration) time.Duration {
+	return min(max(away/8, shortestPause), longestPause)
+}
 
 // write stores the batch and answers its senders, trying again while the database is away and somebody still waits.
 func (w *Writer) write(batch []*pending) {
@@ -211,7 +227,13 @@ func (w *Writer) write(batch []*pending) {
 		return
 	}
 	batch = pairTwins(batch)
-	var pause time.Duration
+	if err := w.roomLeft(); err != nil {
+		for _, p := range batch {
+			p.settle(Stored{}, diskFull(err))
+		}
+		return
+	}
+	var away time.Time // since when
 	for {
 		batch = w.waiting(batch)
 		if len(batch) == 0 {
@@ -222,11 +244,12 @@ func (w *Writer) write(batch []*pending) {
 		case err == nil:
 			return
 		case w.store.stale(err), unavailable(err):
-			if pause == 0 {
-				w.log.Warn("messages wait for the database", "messages", len(batch), "error", err)
+			if !away.IsZero() {
+				time.Sleep(pauseAfter(time.Since(away)))
+				continue
 			}
-			time.Sleep(pause)
-			pause = min(max(2*pause, shortestPause), longestPause)
+			w.log.Warn("messages wait for the database", "messages", len(batch), "error", err)
+			away = time.Now()
 		case violates(err, "messages_author_client_key"):
 			// Another node stored one of these sends in another channel just now; next time it is seen.
 		case len(batch) == 1:
@@ -239,6 +262,22 @@ func (w *Writer) write(batch []*pending) {
 			return
 		}
 	}
+}
+
+// roomAge is how long what room said is good for.
+const roomAge = 100 * time.Millisecond
+
+// roomLeft returns an error when the disk is full.
+func (w *Writer) roomLeft() error {
+	if time.Since(w.roomAt) > roomAge {
+		w.full, w.roomAt = w.room(), time.Now()
+	}
+	return w.full
+}
+
+func diskFull(cause error) error {
+	return &Error{Code: Unavailable, Message: "The disk of this server is full. Send your message again once there is room.",
+		RetryAfter: retryAfter, Err: cause}
 }
 
 // resolve finds out about sends in doubt when there is nothing else to do.
