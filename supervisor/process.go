@@ -53,6 +53,9 @@ func (y *system) launch(s Service, slot int, r *run) (int, <-chan Exit, error) {
 		_ = output.Close()
 		return 0, nil, err
 	}
+	if err := applyOOMScore(child.pid, s.OOMScore); err != nil {
+		y.log.Debug("left the OOM score of a process as it was", "service", s.Name, "pid", child.pid, "error", err)
+	}
 	logged := make(chan struct{})
 	go func() {
 		defer close(logged)

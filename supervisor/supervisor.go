@@ -83,6 +83,9 @@ func New(config Config) (*Supervisor, error) {
 // Run starts the services and keeps them running until ctx ends; then it stops them in reverse order and
 // returns when nothing of them is left. It may be called once.
 func (s *Supervisor) Run(ctx context.Context) error {
+	if err := setLimits(); err != nil {
+		s.log.Warn("the limits of processes stay as they were", "error", err)
+	}
 	reaper, err := newReaper()
 	if err != nil {
 		return err
