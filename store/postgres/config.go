@@ -25,6 +25,8 @@ type Config struct {
 	SocketDir string
 	// SecretsDir holds the generated passwords, each in a file of mode 0600.
 	SecretsDir string
+	// Memory is how much of it the cluster may take.
+	Memory Memory
 	// RepositoryURL is the Maven repository from which programs are fetched; "" is DefaultRepositoryURL.
 	RepositoryURL string
 	// SearchDirs are the folders in which installed programs are looked for, best first; nil is SystemDirs().

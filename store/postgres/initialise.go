@@ -72,7 +72,7 @@ func (c Config) build(ctx context.Context, work workspace, binaries Binaries) (d
 			return "", err
 		}
 	}
-	if err := configure(server.cluster(), binaries.Major); err != nil {
+	if err := c.configure(server.cluster(), binaries.Major); err != nil {
 		return "", err
 	}
 	if err := writeFile(filepath.Join(server.cluster(), localFile), []byte(localSettings)); err != nil {

@@ -102,7 +102,7 @@ func (c Config) adopt(ctx context.Context) error {
 	if err := c.tightenMode(); err != nil {
 		return err
 	}
-	return configure(c.Dir, binaries.Major)
+	return c.configure(c.Dir, binaries.Major)
 }
 
 // allowedModes are those of a data directory with which PostgreSQL starts (PostgreSQL docs, initdb, --allow-group-access).

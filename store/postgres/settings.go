@@ -42,14 +42,11 @@ restart_after_crash = on
 # Connections: only the unix socket, only with a password, and those of the dead are noticed.
 unix_socket_permissions = 0700
 password_encryption = 'scram-sha-256'
-max_connections = 64
 superuser_reserved_connections = 3
 client_connection_check_interval = '1s'
 
 # A small footprint: a team's database fits in the page cache of the operating system.
-shared_buffers = '32MB'
 huge_pages = off
-maintenance_work_mem = '32MB'
 max_wal_size = '256MB'
 min_wal_size = '64MB'
 wal_compression = on
@@ -78,6 +75,46 @@ log_checkpoints = off
 timezone = 'UTC'
 `
 
+// Memory is how much memory the cluster may take. The sizes are bytes. The zero value is [DefaultMemory].
+type Memory struct {
+	// SharedBuffers is the cache that all processes share.
+	SharedBuffers int64 `json:"shared_buffers_bytes"`
+	// MaxConnections bounds the backends, and with them their memory.
+	MaxConnections int `json:"max_connections"`
+	// WorkMem is for each sort of a query, and twice that for each of its hash tables.
+	WorkMem int64 `json:"work_mem_bytes"`
+	// MaintenanceWorkMem is for each VACUUM and each index that is built, AutovacuumWorkers how many of them run unasked.
+	MaintenanceWorkMem int64 `json:"maintenance_work_mem_bytes"`
+	AutovacuumWorkers  int   `json:"autovacuum_workers"`
+	// EffectiveCacheSize is what the planner may hope to find in memory; none of it is taken.
+	EffectiveCacheSize int64 `json:"effective_cache_size_bytes"`
+}
+
+// DefaultMemory is a small footprint, for where nothing is known of the machine.
+var DefaultMemory = Memory{
+	SharedBuffers:      32 << 20,
+	MaxConnections:     64,
+	WorkMem:            4 << 20,
+	MaintenanceWorkMem: 32 << 20,
+	AutovacuumWorkers:  3,
+	EffectiveCacheSize: 256 << 20,
+}
+
+func (m Memory) settings() string {
+	if m == (Memory{}) {
+		m = DefaultMemory
+	}
+	return fmt.Sprintf(`
+# Memory, sized from what this machine or its container has.
+shared_buffers = '%dkB'
+max_connections = %d
+work_mem = '%dkB'
+maintenance_work_mem = '%dkB'
+autovacuum_max_workers = %d
+effective_cache_size = '%dkB'
+`, m.SharedBuffers/1024, m.MaxConnections, m.WorkMem/1024, m.MaintenanceWorkMem/1024, m.AutovacuumWorkers, m.EffectiveCacheSize/1024)
+}
+
 // settingsSince18 keeps PostgreSQL 18 from running processes for I/O alone.
 const settingsSince18 = "io_method = sync\n"
 
@@ -96,8 +133,8 @@ local all all scram-sha-256
 
 // Settings is the content of snug.conf, the configuration file of a cluster of that major version, on this machine. It includes the
 // postgresql.conf beside it before, and the user's postgresql.local.conf after, what is set by Snug.
-func Settings(major int) string {
-	text := settings
+func Settings(major int, memory Memory) string {
+	text := settings + memory.settings()
 	if major >= 18 {
 		text += settingsSince18
 	}
@@ -126,9 +163,9 @@ func kernelSince58(release string) bool {
 }
 
 // configure writes our files into the cluster in dir, and leaves those alone that are right already.
-func configure(dir string, major int) error {
+func (c Config) configure(dir string, major int) error {
 	for _, file := range []struct{ name, content string }{
-		{settingsFile, Settings(major)},
+		{settingsFile, Settings(major, c.Memory)},
 		{"pg_hba.conf", accessRules},
 	} {
 		path := filepath.Join(dir, file.name)

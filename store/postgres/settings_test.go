@@ -43,6 +43,27 @@ func TestSettingsInForce(t *testing.T) {
 	}
 }
 
+// TestSmallestMemory is one with which PostgreSQL still starts, and which a cluster takes over at its next start.
+func TestSmallestMemory(t *testing.T) {
+	cfg := newConfig(t)
+	mustProvision(t, cfg)
+	cfg.Memory = postgres.Memory{
+		SharedBuffers: 16 << 20, MaxConnections: 14, WorkMem: 64 << 10, MaintenanceWorkMem: 2 << 20,
+		AutovacuumWorkers: 1, EffectiveCacheSize: 32 << 20,
+	}
+	mustProvision(t, cfg)
+	start(t, cfg)
+	conn := connect(t, cfg, postgres.SuperuserURL)
+	for name, want := range map[string]string{
+		"shared_buffers": "16MB", "max_connections": "14", "work_mem": "64kB", "maintenance_work_mem": "2MB",
+		"autovacuum_max_workers": "1", "effective_cache_size": "32MB", "dynamic_shared_memory_type": "sysv",
+	} {
+		if got := ask(t, conn, "SHOW "+name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestLocalSettingsHaveTheLastWord(t *testing.T) {
 	cfg := newConfig(t)
 	mustProvision(t, cfg)

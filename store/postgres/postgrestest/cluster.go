@@ -101,7 +101,7 @@ func initialise() (string, error) {
 	if err := os.Symlink(binaries.Dir, filepath.Join(dir, "bin")); err != nil {
 		return "", err
 	}
-	return dir, os.WriteFile(filepath.Join(dir, "data", "snug.conf"), []byte(postgres.Settings(binaries.Major)), 0o644)
+	return dir, os.WriteFile(filepath.Join(dir, "data", "snug.conf"), []byte(postgres.Settings(binaries.Major, postgres.DefaultMemory)), 0o644)
 }
 
 func newServer() (*Server, error) {
