@@ -57,11 +57,25 @@ func newChildCommand() *cobra.Command {
 }
 
 func runPostgresInit(ctx context.Context, settings Settings, log *slog.Logger) error {
-	return postgres.Provision(ctx, postgresConfig(settings, string(settings.Data), string(settings.Run), log))
+	plan, _, err := sharedMemory(settings)
+	if err != nil {
+		return err
+	}
+	cfg := postgresConfig(settings, string(settings.Data), string(settings.Run), log)
+	cfg.Memory = plan.Postgres
+	return postgres.Provision(ctx, cfg)
 }
 
 func runCache(ctx context.Context, settings Settings, log *slog.Logger) error {
-	return cache.Serve(ctx, cache.ServerConfig{Socket: filepath.Join(string(settings.Run), "cache.sock"), Logger: log})
+	plan, _, err := sharedMemory(settings)
+	if err != nil {
+		return err
+	}
+	return cache.Serve(ctx, cache.ServerConfig{
+		Socket:    filepath.Join(string(settings.Run), "cache.sock"),
+		MaxMemory: plan.CacheContents,
+		Logger:    log,
+	})
 }
 
 func runMigrate(ctx context.Context, settings Settings, log *slog.Logger) error {
@@ -77,7 +91,11 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	database, err := store.Open(ctx, store.Config{URL: url, Logger: log})
+	plan, _, err := sharedMemory(settings)
+	if err != nil {
+		return err
+	}
+	database, err := store.Open(ctx, store.Config{URL: url, MaxConns: poolSize(settings, plan), Logger: log})
 	if err != nil {
 		return err
 	}
@@ -109,6 +127,14 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		return err
 	}
 	return server.Serve(ctx)
+}
+
+// poolSize is how many connections chat may have to our own database. To one that somebody else runs, the URL says so.
+func poolSize(settings Settings, plan memoryPlan) int32 {
+	if settings.DatabaseURL != "" {
+		return 0
+	}
+	return int32(plan.Pool)
 }
 
 func postgresConfig(settings Settings, data, run string, log *slog.Logger) postgres.Config {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,7 @@ func (a *appliance) services() []supervisor.Service {
 			Live:        supervisor.FuncCheck(a.postgres.Check),
 			Stop:        fastShutdown,
 			ParentDeath: syscall.SIGINT,
+			OOMScore:    postgresScore,
 		},
 		{
 			Name:        "cache",
@@ -51,6 +53,7 @@ func (a *appliance) services() []supervisor.Service {
 			Ready:       supervisor.FuncCheck(a.cache.Check),
 			Live:        supervisor.FuncCheck(a.cache.Check),
 			ParentDeath: syscall.SIGTERM,
+			OOMScore:    cacheScore,
 		},
 		{
 			Name:     "migrate",
@@ -70,6 +73,7 @@ func (a *appliance) services() []supervisor.Service {
 			Port:        a.port,
 			Overlap:     true,
 			ParentDeath: syscall.SIGTERM,
+			OOMScore:    chatScore,
 		},
 	}
 }
@@ -105,6 +109,7 @@ type appliance struct {
 	instance *instance
 	log      *slog.Logger
 	port     *supervisor.HeldPort
+	memory   memoryPlan
 	started  time.Time
 	// background are the goroutines that answer signals.
 	background sync.WaitGroup
@@ -160,7 +165,13 @@ func serve(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	a := &appliance{settings: settings, instance: instance, log: log, port: port, started: started}
+	memory, limit, err := sharedMemory(settings)
+	if err != nil {
+		return err
+	}
+	debug.SetMemoryLimit(memory.Supervisor)
+	log.Debug("memory is shared out", "limit", formatBytes(limit.Bytes), "source", limit.Source)
+	a := &appliance{settings: settings, instance: instance, log: log, port: port, memory: memory, started: started}
 	if err := a.openProbes(); err != nil {
 		return err
 	}
@@ -192,6 +203,14 @@ func (a *appliance) run(ctx context.Context) error {
 	a.background.Go(func() { a.obey(serving, table) })
 	defer a.background.Wait()
 	defer stopServing()
+
+	servers.Go(func() error {
+		for table.Snapshot().Condition != supervisor.ConditionHealthy && serving.Err() == nil {
+			time.Sleep(50 * time.Millisecond)
+		}
+		giveBackMemory(a.log)
+		return nil
+	})
 
 	a.log.Info("snug starts", "version", version, "url", a.url(), "data", a.instance.Data, "user", os.Geteuid())
 	err = table.Run(ctx)
@@ -231,7 +250,7 @@ func (a *appliance) postgresCommand() (supervisor.Command, error) {
 	if err != nil {
 		return supervisor.Command{}, err
 	}
-	return supervisor.Command{Path: argv[0], Args: argv, Env: environ(nothing)}, nil
+	return supervisor.Command{Path: argv[0], Args: argv, Env: override(environ(nothing), postgresOOM()...)}, nil
 }
 
 // child makes the command of a service that is this binary itself, also if the file was replaced meanwhile.
@@ -240,7 +259,7 @@ func (a *appliance) child(name string, secrets []string) func() (supervisor.Comm
 		return supervisor.Command{
 			Path: "/proc/self/exe",
 			Args: []string{"snug", "child", name},
-			Env:  append(environ(secrets), "SNUG_DATA="+a.instance.Data, "SNUG_RUN="+a.instance.Run),
+			Env:  override(environ(secrets), append(a.memory.environ(name), "SNUG_DATA="+a.instance.Data, "SNUG_RUN="+a.instance.Run)...),
 		}, nil
 	}
 }
@@ -257,6 +276,20 @@ func environ(needed []string) []string {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(databaseSecrets, name) && !slices.Contains(needed, name)
 	})
+}
+
+// override sets variables in an environment, in whatever way they were given before.
+func override(environ []string, variables ...string) []string {
+	var names []string
+	for _, variable := range variables {
+		name, _, _ := strings.Cut(variable, "=")
+		names = append(names, name, name+"_FILE", "FILE__"+name)
+	}
+	environ = slices.DeleteFunc(environ, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(names, name)
+	})
+	return append(environ, variables...)
 }
 
 func (a *appliance) socket(name string) string { return filepath.Join(a.instance.Run, name) }

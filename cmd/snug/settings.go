@@ -30,6 +30,7 @@ type Settings struct {
 	DatabaseURL databaseURL   `env:"SNUG_DATABASE_URL" help:"use this PostgreSQL instead of the own one"`
 	RedisURL    redisURL      `env:"SNUG_REDIS_URL" help:"use this Redis or Valkey instead of the own cache"`
 	PostgresBin folder        `env:"SNUG_POSTGRES_BIN" help:"folder of PostgreSQL's programs; default: found, or fetched"`
+	Memory      memorySize    `env:"SNUG_MEMORY" help:"memory to share out, such as 512MB; default: the container's limit"`
 	LogFormat   logFormat     `env:"SNUG_LOG_FORMAT" envDefault:"auto" help:"auto (text, coloured on a terminal), text or json"`
 	LogLevel    slog.Level    `env:"SNUG_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	OnFailure   onFailure     `env:"SNUG_ON_FAILURE" envDefault:"keep" help:"when a needed service has failed for good: keep (retry slowly) or exit (with code 3)"`

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// supervisorGC is GOGC for the supervisor: its heap is small and seldom written to, so a tight one costs nothing.
+const supervisorGC = 25
+
+// giveBackMemory is called in the supervisor once the start is over. It gives back what only the start needed: the
+// heap, and the pages of the program itself, of which most belong to chat and are never used again here. The kernel
+// reads those that are used from the page cache once more.
+func giveBackMemory(log *slog.Logger) {
+	debug.SetGCPercent(supervisorGC)
+	debug.FreeOSMemory()
+	smaps, err := os.Open("/proc/self/smaps")
+	if err != nil {
+		log.Debug("kept the pages of the program that the start needed", "error", err)
+		return
+	}
+	defer smaps.Close()
+	for _, m := range cleanMappings(smaps) {
+		// Not unix.Madvise, which takes only memory that was mapped by that package.
+		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, m.start, m.length, unix.MADV_DONTNEED); errno != 0 {
+			log.Debug("kept the pages of the program that the start needed", "error", errno)
+		}
+	}
+}
+
+// mapping is a range of addresses.
+type mapping struct{ start, length uintptr }
+
+// cleanMappings reads proc_pid_smaps(5) and returns what is mapped from a file, cannot be written to and was not: only
+// there does the file have all that is in memory. (The loader writes to mappings that are read-only later on.)
+func cleanMappings(smaps io.Reader) []mapping {
+	var found []mapping
+	var current mapping
+	eligible := false
+	lines := bufio.NewScanner(smaps)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		var from, to uintptr
+		if _, err := fmt.Sscanf(lines.Text(), "%x-%x ", &from, &to); err == nil {
+			current = mapping{from, to - from}
+			eligible = len(fields) == 6 && strings.HasPrefix(fields[5], "/") && strings.HasPrefix(fields[1], "r") &&
+				!strings.Contains(fields[1], "w") && strings.HasSuffix(fields[1], "p")
+			continue
+		}
+		if eligible && len(fields) == 3 && fields[0] == "Anonymous:" && fields[1] == "0" {
+			found = append(found, current)
+		}
+	}
+	return found
+}
