@@ -104,7 +104,9 @@ func (s *Supervisor) escalate(u *unit, r *run) {
 func (s *Supervisor) watch(u *unit, r *run) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.endProbes = cancel
-	p := &prober{service: u.Service, process: r.process}
+	asked := r.process
+	asked.service, asked.reaper = u.Name, s.reaper
+	p := &prober{service: u.Service, process: asked}
 	s.workers.Go(func() {
 		p.run(ctx, func(result Result) { s.tell(probed{u, r, result}) })
 	})

@@ -75,6 +75,10 @@ type Process struct {
 	// Slot is 0 or 1: it tells the two processes of an overlapped restart apart, so that each has, say, a socket of
 	// its own. The process finds it in its environment as SUPERVISOR_SLOT.
 	Slot int
+
+	// service and reaper are what [CommandCheck] runs its command with; only a check is given them.
+	service string
+	reaper  *reaper
 }
 
 // Probing is the timing of a service's probes. Zero fields take the defaults of [DefaultProbing].

@@ -15,6 +15,7 @@ type Supervisor struct {
 	log       *slog.Logger
 	onFailure OnFailure
 	launcher  launcher
+	reaper    *reaper
 	units     []*unit
 	events    chan event
 	// over is closed when the loop has ended and takes no more events.
@@ -90,6 +91,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.reaper = reaper
 	s.launcher = &system{reaper: reaper, log: s.log}
 	reaping, stopReaping := context.WithCancel(context.Background())
 	var reaped sync.WaitGroup
