@@ -58,7 +58,7 @@ func parseStat(stat []byte) (procEntry, bool) {
 	entry := procEntry{ppid: ppid, zombie: fields[0][0] == 'Z' || fields[0][0] == 'X'}
 	for i := utime; i < utime+4 && i < len(fields); i++ {
 		n, _ := strconv.ParseInt(string(fields[i]), 10, 64)
-		entry.cpu += ticks(n)
+		entry.cpu += time.Duration(n) * clockTick
 	}
 	return entry, true
 }

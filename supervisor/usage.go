@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Usage is what the processes of a service take together.
@@ -62,11 +61,6 @@ func serviceOf(pid int, parents map[int]int, roots map[int]string) (service stri
 	}
 	return "", false
 }
-
-// ticksPerSecond is the unit of the times in /proc/PID/stat; the kernel tells programs 100 on every architecture.
-const ticksPerSecond = 100
-
-func ticks(n int64) time.Duration { return time.Duration(n) * time.Second / ticksPerSecond }
 
 // memoryOf reads the proportional set size of a process; 0 if it cannot be told.
 func memoryOf(pid int) int64 {

@@ -181,8 +181,11 @@ func serve(cmd *cobra.Command) error {
 
 // run supervises until ctx ends. The port and the control socket answer until the last service has ended.
 func (a *appliance) run(ctx context.Context) error {
+	services := a.external(a.services())
+	journal := supervisor.NewJournal(supervisor.JournalConfig{Services: namesOf(services)})
+	a.log = slog.New(journal.Handler(a.log.Handler()))
 	table, err := supervisor.New(supervisor.Config{
-		Services:  a.external(a.services()),
+		Services:  services,
 		Logger:    a.log,
 		OnFailure: supervisor.OnFailure(a.settings.OnFailure),
 	})
@@ -193,6 +196,7 @@ func (a *appliance) run(ctx context.Context) error {
 	control := supervisor.Control{
 		Health:  health,
 		Socket:  a.socket("control.sock"),
+		Logs:    journal,
 		Metrics: metrics.Handler(metrics.Config{Supervisor: table, Namespace: "snug"}),
 	}
 
@@ -214,10 +218,19 @@ func (a *appliance) run(ctx context.Context) error {
 
 	a.log.Info("snug starts", "version", version, "url", a.url(), "data", a.instance.Data, "user", os.Geteuid())
 	err = table.Run(ctx)
+	journal.Close()
 	stopServing()
 	err = errors.Join(err, servers.Wait())
 	a.log.Info("snug stopped")
 	return err
+}
+
+func namesOf(services []supervisor.Service) []string {
+	var names []string
+	for _, service := range services {
+		names = append(names, service.Name)
+	}
+	return names
 }
 
 // openProbes prepares the connections; none is made yet.
