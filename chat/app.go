@@ -39,6 +39,7 @@ func (s *Server) newApp() *fiber.App {
 		ErrorHandler:          s.writeError,
 	})
 	app.Server().CloseOnShutdown = true
+	app.Server().ConnState = s.conns.changed
 	app.Server().Handler = s.onlyKnownMethods(app)
 	app.Use(secure, s.recoverPanic, s.withRequest)
 	s.api = newAPI(app, s.cfg.Version)
@@ -120,6 +121,9 @@ func requestOf(ctx context.Context) request {
 func (s *Server) withRequest(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.tuning.handle)
 	defer cancel()
+	if s.conns.lastAnswer() {
+		c.Context().SetConnectionClose()
+	}
 	host := string(c.Request().Host())
 	c.SetUserContext(context.WithValue(ctx, requestKey{}, request{
 		host:      host,

@@ -29,7 +29,11 @@
 //
 // # The end
 //
-// When the context of [Server.Serve] ends, the server accepts no more connections, lets each socket's last sends be
-// stored and acknowledged, says goodbye with close code 1012, answers the requests under way, and returns when every
-// goroutine has ended. The public socket stays open for whoever shares it.
+// When the context of [Server.Serve] ends, the server drains (drain.go): it accepts no more connections, answers the
+// requests under way, lets each socket's last sends be stored and acknowledged, says goodbye with close code 1012, and
+// returns when every goroutine has ended. The public socket stays open for whoever shares it.
+//
+// In a planned restart that is the next server, which accepts already. It is given the connections that are between two
+// requests (connections.go, handover.go), and its clients notice nothing. Where nobody takes over, what still comes on them
+// is answered for a moment with "Connection: close".
 package chat

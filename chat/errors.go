@@ -143,7 +143,7 @@ func (s *Server) writeError(c *fiber.Ctx, err error) error {
 	for name, values := range p.GetHeaders() {
 		c.Set(name, values[0])
 	}
-	if conn, ok := c.Context().Conn().(*politeConn); ok && (p.Detail.Code == store.TooLarge || p.Detail.Code == headersTooLarge) {
+	if conn, ok := c.Context().Conn().(*clientConn); ok && (p.Detail.Code == store.TooLarge || p.Detail.Code == headersTooLarge) {
 		conn.unread.Store(true)
 	}
 	return c.Status(p.GetStatus()).JSON(p)

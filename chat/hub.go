@@ -28,6 +28,7 @@ type hub struct {
 	pollNow  chan struct{} // holds one when a look for missed messages is due
 
 	// Of run's goroutine alone.
+	began         time.Time
 	conns         map[*conn]bool
 	channels      map[uuid.UUID]*hubChannel
 	sessions      map[uuid.UUID]map[*conn]bool
@@ -90,6 +91,7 @@ func (h *hub) run(ctx context.Context) error {
 	defer poll.Stop()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	h.began = time.Now()
 	h.announce(true)
 	for {
 		select {
@@ -135,7 +137,7 @@ func (h *hub) committed(messages []store.Message) { h.backlog.put(h.recent.add(m
 
 // deliver brings new messages of this node to its sockets and to the other nodes.
 func (h *hub) deliver(messages []*wireMessage) {
-	if len(h.conns) == 0 && len(h.peers) == 0 {
+	if len(h.conns) == 0 && h.alone() {
 		for _, m := range messages {
 			h.channel(m.ChannelID).rise(m.Seq)
 		}
@@ -143,7 +145,7 @@ func (h *hub) deliver(messages []*wireMessage) {
 	}
 	for _, r := range h.markdown.runs(messages) {
 		h.handOn(r.run)
-		if len(h.peers) > 0 {
+		if !h.alone() {
 			h.toPeers(nodeEvent{Kind: kindMessages, Channel: r.channel, First: r.first, Messages: r.encoded})
 		}
 	}
@@ -299,21 +301,4 @@ func (h *hub) closeSession(id uuid.UUID) {
 	for c := range h.sessions[id] {
 		c.out.close(ending{code: closeUnauthenticated, reason: "logged out"})
 	}
-}
-
-// goodbye ends all sockets in a way that makes their clients come back, and returns when they are gone. When ctx ends
-// before, the rest are cut off.
-func (h *hub) goodbye(ctx context.Context) {
-	var conns []*conn
-	h.do(func() {
-		h.leaving = true
-		for c := range h.conns {
-			conns = append(conns, c)
-		}
-	})
-	var wait sync.WaitGroup
-	for _, c := range conns {
-		wait.Go(func() { c.goodbye(ctx) })
-	}
-	wait.Wait()
 }

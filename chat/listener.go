@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -15,9 +14,12 @@ import (
 // one, is logged and tried again. Close ends this listener's Accept and leaves the socket itself open and listening.
 type sharedListener struct {
 	net.Listener
-	log    *slog.Logger
-	once   sync.Once
-	closed chan struct{}
+	conns     *connections
+	log       *slog.Logger
+	once      sync.Once
+	closed    chan struct{}
+	began     sync.Once
+	accepting chan struct{} // closed when Accept was called first
 }
 
 // Backoff between failed accepts, as in net/http's Server.
@@ -26,19 +28,20 @@ const (
 	acceptBackoffMax = time.Second
 )
 
-func shareListener(l net.Listener, log *slog.Logger) *sharedListener {
-	return &sharedListener{Listener: l, log: log, closed: make(chan struct{})}
+func shareListener(l net.Listener, conns *connections, log *slog.Logger) *sharedListener {
+	return &sharedListener{Listener: l, conns: conns, log: log, closed: make(chan struct{}), accepting: make(chan struct{})}
 }
 
 // Accept waits for the next connection. It returns io.EOF once Close was called.
 func (l *sharedListener) Accept() (net.Conn, error) {
+	l.began.Do(func() { close(l.accepting) })
 	for backoff := acceptBackoffMin; ; backoff = min(2*backoff, acceptBackoffMax) {
 		if l.isClosed() {
 			return nil, io.EOF
 		}
 		conn, err := l.Listener.Accept()
 		if err == nil {
-			return &politeConn{Conn: conn}, nil // also after Close: who was accepted is answered
+			return l.conns.add(conn), nil // also after Close: who was accepted is answered
 		}
 		if l.isClosed() {
 			return nil, io.EOF
@@ -55,7 +58,7 @@ func (l *sharedListener) Accept() (net.Conn, error) {
 func (l *sharedListener) Close() error {
 	l.once.Do(func() {
 		close(l.closed)
-		l.setDeadline(time.Unix(1, 0))
+		l.setDeadline(longAgo)
 	})
 	return nil
 }
@@ -80,23 +83,4 @@ func (l *sharedListener) setDeadline(t time.Time) {
 			l.log.Warn("set deadline of listener", "error", err)
 		}
 	}
-}
-
-// politeConn is a connection whose peer may still be sending when it is closed with an answer. The kernel would cut such
-// a connection with a reset, which destroys the answer on its way (RFC 9112, section 9.6).
-type politeConn struct {
-	net.Conn
-	unread atomic.Bool // the peer was answered before all that it sends was read
-}
-
-// lingerTime is how long a peer may go on sending what nobody reads.
-const lingerTime = time.Second
-
-// Close closes the connection; where the peer may still be sending, after it has got the answer.
-func (c *politeConn) Close() error {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if c.unread.Load() && ok && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		_, _ = io.Copy(io.Discard, c.Conn)
-	}
-	return c.Conn.Close()
 }

@@ -23,6 +23,9 @@ const (
 	peerLifetime  = 35 * time.Second
 )
 
+// introduction is how long it may take a node that begins to hear of the others.
+const introduction = 2 * time.Second
+
 // rememberSession is how long a login that has ended is remembered: longer than a request may take to become a socket.
 const rememberSession = time.Minute
 
@@ -92,9 +95,13 @@ func (h *hub) tellPresence(user uuid.UUID, online bool) {
 	h.tellHere(audience{}, encodeJSON(presenceFrame{Type: "presence", UserID: user, Online: online}))
 }
 
+// alone reports whether there are no other nodes. A node that has just begun may have some of which it has not heard yet,
+// above all the one that it takes over from.
+func (h *hub) alone() bool { return len(h.peers) == 0 && time.Since(h.began) > introduction }
+
 // toPeers lets the other nodes know. When the cache is so slow that much waits already, they are not told.
 func (h *hub) toPeers(e nodeEvent) {
-	if len(h.peers) == 0 && e.Kind != kindPresence {
+	if h.alone() && e.Kind != kindPresence {
 		return
 	}
 	select {
@@ -183,6 +190,8 @@ func (h *hub) meet(from uuid.UUID, e nodeEvent) {
 	var before []uuid.UUID
 	if known := h.peers[from]; known != nil {
 		before = known.online
+	} else {
+		h.pollSoon() // for what it has stored before it knew of us
 	}
 	if e.Gone {
 		delete(h.peers, from)

@@ -44,6 +44,7 @@ type follower struct {
 	cursor  int64 // seq of the last message read
 	bodies  map[int64]string
 	socket  *socket // nil while away
+	told    bool    // the server said goodbye on this socket
 }
 
 // come connects to a node and resumes.
@@ -52,7 +53,7 @@ func (f *follower) come(node *chattest.Server) error {
 	if err != nil {
 		return err
 	}
-	f.socket = s
+	f.socket, f.told = s, false
 	return s.ws.WriteJSON(object{"type": "hello", "resume": map[uuid.UUID]int64{f.channel: f.cursor}})
 }
 
@@ -79,6 +80,8 @@ func (f *follower) read() error {
 		}
 		f.cursor = m.Seq
 		f.bodies[m.Seq] = m.Body
+	case "goodbye":
+		f.told = true
 	case "gap":
 		return wrong(fmt.Sprintf("a gap from %d to %d", got.From, got.To))
 	}

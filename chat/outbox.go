@@ -2,6 +2,7 @@ package chat
 
 import (
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -34,7 +35,8 @@ type begin struct {
 type ending struct {
 	code   int
 	reason string
-	last   []byte // a frame to write before; may be nil
+	last   []byte        // a frame to write before; may be nil
+	answer time.Duration // how long the client may take to answer; zero is closeWait
 }
 
 func newOutbox(limit int) *outbox { return &outbox{limit: limit, wake: make(chan struct{}, 1)} }

@@ -16,12 +16,18 @@ import (
 type readiness struct {
 	mu     sync.Mutex
 	reason string
+	was    chan struct{} // closed when the server has become ready
 }
 
+func newReadiness() *readiness { return &readiness{reason: "starting", was: make(chan struct{})} }
+
+// set changes the reason. A server becomes ready once.
 func (r *readiness) set(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.reason = reason
+	if r.reason = reason; reason == "" {
+		close(r.was)
+	}
 }
 
 func (r *readiness) get() string {
@@ -30,9 +36,22 @@ func (r *readiness) get() string {
 	return r.reason
 }
 
+// readyPatience is how long an answer waits for a server that is not ready yet: so whoever asks hears of it at once, and
+// not only when asking next. It is less than what a probe waits.
+const readyPatience = 400 * time.Millisecond
+
+// wait waits a moment for the server to become ready, unless it was already.
+func (r *readiness) wait(ctx context.Context) {
+	select {
+	case <-r.was:
+	case <-ctx.Done():
+	case <-time.After(readyPatience):
+	}
+}
+
 // awaitReady returns once the database answers and has the schema that this program needs.
 func (s *Server) awaitReady(ctx context.Context, failed <-chan error) error {
-	const pause = 100 * time.Millisecond
+	const pause = 20 * time.Millisecond
 	for {
 		err := s.checkDatabase(ctx)
 		if err == nil {
@@ -68,7 +87,8 @@ func (s *Server) checkDatabase(ctx context.Context) error {
 // serveReady answers on the private listener until ctx ends.
 func (s *Server) serveReady(ctx context.Context) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, r *http.Request) {
+		s.ready.wait(r.Context())
 		if reason := s.ready.get(); reason != "" {
 			http.Error(w, reason, http.StatusServiceUnavailable)
 			return

@@ -26,6 +26,8 @@ type Config struct {
 
 	Listener      net.Listener // the public port, open already; the server accepts on it and never closes it
 	ReadyListener net.Listener // private: GET /ready answers 200 once the server is ready, and 503 with the reason before
+	Handover      net.Listener // a unix socket, on which the server before hands over its idle connections; may be nil
+	Successor     string       // path of that socket of the server that takes over at the end; may be empty, or not there
 	ControlSocket string       // the supervisor's HTTP over a unix socket, asked for the health of all; may be empty
 
 	PublicURL string // where browsers find this server, "https://chat.example.org"; empty: wherever they ask
@@ -51,8 +53,9 @@ type Server struct {
 	passwords *passwords
 	logins    *loginLimiter
 	health    *healthReporter
+	conns     *connections
 	listener  *sharedListener
-	ready     readiness
+	ready     *readiness
 
 	writeBuffers sync.Pool // *[]byte of writeSize, of the sockets' writers
 	closeBuffers sync.Pool // of the WebSocket library
@@ -96,9 +99,10 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		cfg: cfg, tuning: tuning, log: cfg.Logger, store: cfg.Store, started: time.Now(),
 		passwords: newPasswords(),
 		logins:    newLoginLimiter(cfg.Cache, cfg.Logger),
-		listener:  shareListener(cfg.Listener, cfg.Logger),
-		ready:     readiness{reason: "starting"},
+		conns:     newConnections(tuning),
+		ready:     newReadiness(),
 	}
+	s.listener = shareListener(cfg.Listener, s.conns, cfg.Logger)
 	var err error
 	if s.publicURL, err = parsePublicURL(cfg.PublicURL); err != nil {
 		return nil, err
@@ -131,7 +135,8 @@ func parsePublicURL(raw string) (*url.URL, error) {
 }
 
 // Serve runs the server until ctx ends. Then it says goodbye to the sockets, answers the requests that are under way,
-// stores what was sent, and returns nil when all of it is done. Any other end is an error.
+// hands the idle connections to the server that takes over, stores what was sent, and returns nil when all of it is done.
+// Any other end is an error.
 func (s *Server) Serve(ctx context.Context) error {
 	parts := newParts(ctx)
 	defer parts.stop()
@@ -143,35 +148,42 @@ func (s *Server) Serve(ctx context.Context) error {
 	if err := s.awaitReady(ctx, parts.failed); err != nil {
 		return errors.Join(ignoreEnd(ctx, err), parts.stop())
 	}
-	public := make(chan error, 1)
-	go func() { public <- s.app.Listener(s.listener) }()
-	s.ready.set("")
-	s.log.Info("chat is ready", "address", s.cfg.Listener.Addr().String())
-
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-parts.failed:
-	case err = <-public:
-		return errors.Join(fmt.Errorf("the public listener has ended: %w", errors.Join(err, net.ErrClosed)), parts.stop())
+	front := newParts(ctx)
+	defer front.stop()
+	accepted := make(chan struct{}) // closed when nothing more is accepted
+	front.run("public port", func(context.Context) error {
+		defer close(accepted)
+		return s.app.Listener(s.listener)
+	})
+	if s.cfg.Handover != nil {
+		front.run("handover", s.inherit)
 	}
+	err := s.serveUntil(ctx, parts.failed, front.failed)
 	s.log.Info("chat drains")
 	s.ready.set("draining")
-	s.drain(public)
-	return errors.Join(err, parts.stop())
+	front.cancel()
+	_ = s.listener.Close()
+	<-accepted
+	s.listener.release()
+	s.drain()
+	return errors.Join(err, front.stop(), parts.stop())
 }
 
-// drain ends what clients see, in the order in which they can do without it: no new connections, goodbye to the
-// sockets, the rest of the requests.
-func (s *Server) drain(public <-chan error) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.tuning.drain)
-	defer cancel()
-	_ = s.listener.Close()
-	<-public
-	s.listener.release()
-	s.hub.goodbye(ctx)
-	if err := s.app.ShutdownWithContext(ctx); err != nil {
-		s.log.Warn("requests were cut off by the end of the server", "error", err)
+// serveUntil says that the server is ready once that is so, and returns nil when ctx ends, or why the server ended before.
+func (s *Server) serveUntil(ctx context.Context, parts, front <-chan error) error {
+	for accepting := s.listener.accepting; ; {
+		select {
+		case <-accepting:
+			accepting = nil
+			s.ready.set("")
+			s.log.Info("chat is ready", "address", s.cfg.Listener.Addr().String(), "after", time.Since(s.started).Round(time.Millisecond))
+		case <-ctx.Done():
+			return nil
+		case err := <-parts:
+			return err
+		case err := <-front:
+			return err
+		}
 	}
 }
 

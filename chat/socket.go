@@ -125,7 +125,7 @@ func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	parts.Go(c.survive(c.write))
 	parts.Go(c.survive(c.doWork))
 	if !s.hub.enter(c) {
-		c.out.close(restartEnding())
+		c.out.close(goodbyeToHeir.ending())
 	}
 	defer func() {
 		close(c.readEnded)
@@ -164,14 +164,9 @@ func underlying(ws *fastws.Conn) net.Conn {
 	return ws.NetConn()
 }
 
-func restartEnding() ending {
-	return ending{code: closeRestart, reason: "server restarts",
-		last: encodeFrame(goodbyeFrame{Type: "goodbye", Reason: "restart", RetryAfter: 1})}
-}
-
 // goodbye ends the socket once what the client has sent is done and answered, and returns when it has ended. When ctx
 // ends before, it is cut off.
-func (c *conn) goodbye(ctx context.Context) {
+func (c *conn) goodbye(ctx context.Context, end ending) {
 	c.workMu.Lock()
 	c.leaving = true
 	if c.undone == 0 {
@@ -183,7 +178,7 @@ func (c *conn) goodbye(ctx context.Context) {
 	case <-c.gone:
 	case <-ctx.Done():
 	}
-	c.out.close(restartEnding())
+	c.out.close(end)
 	select {
 	case <-c.gone:
 	case <-ctx.Done():

@@ -79,7 +79,7 @@ func (c *conn) lost(err error) {
 		c.out.close(ending{code: closePolicy, reason: "nothing was heard for too long"})
 		return
 	case errors.Is(err, fastws.ErrReadLimit):
-		if conn, ok := c.net.(*politeConn); ok {
+		if conn, ok := c.net.(*clientConn); ok {
 			conn.unread.Store(true) // the library has told the client what is wrong
 		}
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"time"
 
 	fastws "github.com/fasthttp/websocket"
@@ -63,7 +64,7 @@ func (w *socketWriter) finish(end ending) {
 	if w.err == nil {
 		select {
 		case <-w.readEnded:
-		case <-time.After(closeWait):
+		case <-time.After(cmp.Or(end.answer, closeWait)):
 		}
 	}
 	_ = w.net.Close()

@@ -4,10 +4,13 @@ package chattest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +29,8 @@ type Options struct {
 	DatabaseURL   string                                  // default: a fresh database, with the schema in it
 	Cache         *Cache                                  // default: one of the server's own
 	Listener      net.Listener                            // default: a free port of 127.0.0.1
+	Run           string                                  // folder of the private sockets; default: one of its own
+	Slot          int                                     // 0 or 1: servers with the same Run and other slots take over from each other
 	ControlSocket string                                  // default: none
 	PublicURL     string                                  // default: none
 	MaxConns      int32                                   // of the database; default as in the store
@@ -42,9 +47,11 @@ type Server struct {
 	Cache       *Cache
 	Store       *store.Store
 
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error
+	cancel  context.CancelFunc
+	done    chan struct{}
+	err     error
+	closing sync.Once
+	closed  sync.WaitGroup // of the store
 }
 
 // Start runs a server until the test ends, and returns when it is ready. The test's TestMain must be postgrestest.Main.
@@ -68,16 +75,14 @@ func Launch(t testing.TB, o Options) *Server {
 		t.Fatal(err)
 	}
 	s := &Server{
-		Addr: o.Listener.Addr().String(), ReadySocket: filepath.Join(t.TempDir(), "chat.sock"),
+		Addr: o.Listener.Addr().String(), ReadySocket: filepath.Join(o.Run, fmt.Sprintf("chat.%d.sock", o.Slot)),
 		DatabaseURL: o.DatabaseURL, Cache: o.Cache, Store: st, done: make(chan struct{}),
 	}
 	s.URL = "http://" + s.Addr
-	ready, err := net.Listen("unix", s.ReadySocket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ready, handover := listenPrivately(t, s.ReadySocket), listenPrivately(t, handoverSocket(o.Run, o.Slot))
 	server, err := o.New(chat.Config{
 		Store: st, Cache: client, Listener: o.Listener, ReadyListener: ready, ControlSocket: o.ControlSocket,
+		Handover: handover, Successor: handoverSocket(o.Run, 1-o.Slot),
 		PublicURL: o.PublicURL, Version: "test", Logger: o.Logger,
 	})
 	if err != nil {
@@ -93,11 +98,27 @@ func Launch(t testing.TB, o Options) *Server {
 		if err := s.Stop(); err != nil {
 			t.Errorf("end of the chat server: %v", err)
 		}
-		st.Close()
+		s.closed.Wait()
 		_ = client.Close()
 		_ = ready.Close()
+		_ = handover.Close()
 	})
 	return s
+}
+
+func handoverSocket(run string, slot int) string {
+	return filepath.Join(run, fmt.Sprintf("chat.%d.conn.sock", slot))
+}
+
+func listenPrivately(t testing.TB, path string) net.Listener {
+	t.Helper()
+	_ = os.Remove(path) // of the server that had the slot before
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // the path may be the next one's by then
+	return l
 }
 
 // complete fills in what was left out.
@@ -112,6 +133,9 @@ func (o *Options) complete(t testing.TB) {
 	if o.Listener == nil {
 		o.Listener = Listen(t)
 	}
+	if o.Run == "" {
+		o.Run = t.TempDir()
+	}
 	if o.New == nil {
 		o.New = chat.New
 	}
@@ -120,10 +144,11 @@ func (o *Options) complete(t testing.TB) {
 	}
 }
 
-// Stop ends the server as SIGTERM does, and returns what Serve returned.
+// Stop ends the server as SIGTERM does, and returns what Serve returned. Its connections to the database end soon after.
 func (s *Server) Stop() error {
 	s.cancel()
 	<-s.done
+	s.closing.Do(func() { s.closed.Go(s.Store.Close) }) // it waits long for a database that hangs
 	return s.err
 }
 
@@ -180,6 +205,22 @@ func Migrate(t testing.TB, url string) {
 	if err := migrations.Up(context.Background(), url, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Share gives a listener on the same socket, as another process would have it.
+func Share(t testing.TB, l net.Listener) net.Listener {
+	t.Helper()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	shared, err := net.FileListener(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = shared.Close() })
+	return shared
 }
 
 // Listen opens a free port of the loopback until the test ends.

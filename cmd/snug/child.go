@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,11 +14,7 @@ import (
 	"snug/store"
 	"snug/store/cache"
 	"snug/store/postgres"
-	"snug/supervisor"
 )
-
-// publicPortFD is where chat inherits the public port from the supervisor.
-const publicPortFD = 3
 
 // newChildCommand holds the services that are this binary itself. The supervisor starts them, people do not.
 func newChildCommand() *cobra.Command {
@@ -87,6 +81,11 @@ func runMigrate(ctx context.Context, settings Settings, log *slog.Logger) error 
 }
 
 func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
+	// The private sockets come first: whoever asks early waits there, and hears at once when chat is ready.
+	sockets, err := openChatSockets(string(settings.Run))
+	if err != nil {
+		return err
+	}
 	url, err := openDatabaseURL(settings, log)
 	if err != nil {
 		return err
@@ -99,25 +98,19 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer database.Close()
+	defer closeDatabase(database)
 	quick, err := cache.Open(cacheURL(settings, string(settings.Run)))
 	if err != nil {
 		return err
 	}
 	defer quick.Close()
-	public, err := net.FileListener(os.NewFile(publicPortFD, "public port"))
-	if err != nil {
-		return fmt.Errorf("take over the public port: %w", err)
-	}
-	ready, err := supervisor.ListenPrivately(filepath.Join(string(settings.Run), "chat."+cmp.Or(os.Getenv(supervisor.SlotVariable), "0")+".sock"))
-	if err != nil {
-		return err
-	}
 	server, err := chat.New(chat.Config{
 		Store:         database,
 		Cache:         quick,
-		Listener:      public,
-		ReadyListener: ready,
+		Listener:      sockets.public,
+		ReadyListener: sockets.ready,
+		Handover:      sockets.handover,
+		Successor:     sockets.successor,
 		ControlSocket: filepath.Join(string(settings.Run), "control.sock"),
 		PublicURL:     string(settings.PublicURL),
 		Version:       version,
@@ -127,6 +120,19 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		return err
 	}
 	return server.Serve(ctx)
+}
+
+// closeDatabase takes leave of the database. One that hangs is not waited for: the end of the process does it too.
+func closeDatabase(database *store.Store) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		database.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(200 * time.Millisecond):
+	}
 }
 
 // poolSize is how many connections chat may have to our own database. To one that somebody else runs, the URL says so.

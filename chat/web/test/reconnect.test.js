@@ -11,8 +11,9 @@ test("the wait grows from attempt to attempt up to a limit, and is spread", () =
   assert.ok(reconnectDelay({ ...lost, random: 0.999 }) < 500);
 });
 
-test("a goodbye's wish is kept, and spread over a second", () => {
-  assert.equal(reconnectDelay({ ...lost, code: CLOSE.serviceRestart, retryAfter: 2 }), 2500);
+test("a goodbye's wish is kept to the millisecond: the server has spread it already", () => {
+  assert.equal(reconnectDelay({ ...lost, code: CLOSE.serviceRestart, retryAfter: 0.073 }), 73);
+  assert.equal(reconnectDelay({ ...lost, code: CLOSE.serviceRestart, retryAfter: 2 }), 2000);
 });
 
 test("who said too much waits longer", () => {
