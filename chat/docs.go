@@ -23,10 +23,10 @@ var (
 
 // docsOperation is one call as the page shows it.
 type docsOperation struct {
-	ID, Method, Path, Summary, Access string
-	Parameters                        []docsParameter
-	Request, Response                 string // JSON with types in the place of values; empty when there is none
-	Status                            string
+	ID, Method, Path, Summary, Description, Access string
+	Parameters                                     []docsParameter
+	Request, Response                              string // JSON with types in the place of values; empty when there is none
+	Status                                         string
 }
 
 type docsParameter struct{ Name, In, Type, Description string }
@@ -58,7 +58,7 @@ func documented(api *huma.OpenAPI, r route) docsOperation {
 		"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "PUT": item.Put, "DELETE": item.Delete,
 	}[r.method]
 	d := docsOperation{
-		ID: op.OperationID, Method: r.method, Path: r.path, Summary: op.Summary,
+		ID: op.OperationID, Method: r.method, Path: r.path, Summary: op.Summary, Description: op.Description,
 		Access: map[access]string{public: "For everybody.", member: "For those who are logged in.", admin: "For owners and admins."}[r.access],
 	}
 	for _, p := range op.Parameters {
@@ -138,8 +138,12 @@ func outlineFields(schemas huma.Registry, s *huma.Schema, indent string) string 
 }
 
 func (s *Server) showDocs(c *fiber.Ctx) error {
+	page, err := s.docs()
+	if err != nil {
+		return err
+	}
 	c.Set(fiber.HeaderContentType, contentTypes[".html"])
-	return c.Send(s.docs)
+	return c.Send(page)
 }
 
 func (s *Server) styleDocs(c *fiber.Ctx) error {

@@ -16,7 +16,7 @@ import (
 	"snug/store"
 )
 
-// The codes that only HTTP itself can cause; the others are the store's.
+// The codes that only HTTP itself can cause; the others are the store's, and the supervisor's notUp.
 const (
 	badRequest       store.Code = "bad_request"
 	methodNotAllowed store.Code = "method_not_allowed"
@@ -40,6 +40,7 @@ var statusOf = map[store.Code]int{
 	store.RateLimited:     http.StatusTooManyRequests,
 	headersTooLarge:       http.StatusRequestHeaderFieldsTooLarge,
 	store.Internal:        http.StatusInternalServerError,
+	notUp:                 http.StatusBadGateway,
 	store.Unavailable:     http.StatusServiceUnavailable,
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -25,31 +23,10 @@ const (
 // observations when there is no supervisor to ask.
 type healthReporter struct {
 	server *Server
-	client *http.Client // to the supervisor; nil without one
 
 	mu     sync.Mutex // held while asking: those who ask meanwhile share the answer
-	last   healthAnswer
+	last   controlAnswer
 	lastAt time.Time
-}
-
-// healthAnswer is the whole response.
-type healthAnswer struct {
-	status int
-	body   []byte
-}
-
-func newHealthReporter(s *Server) *healthReporter {
-	h := &healthReporter{server: s}
-	if socket := s.cfg.ControlSocket; socket != "" {
-		var dialer net.Dialer
-		h.client = &http.Client{Timeout: relayTimeout, Transport: &http.Transport{
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return dialer.DialContext(ctx, "unix", socket)
-			},
-			DisableKeepAlives: true, // a supervisor that hangs is noticed, and no goroutine outlives the question
-		}}
-	}
-	return h
 }
 
 func (s *Server) getHealth(c *fiber.Ctx) error {
@@ -58,7 +35,7 @@ func (s *Server) getHealth(c *fiber.Ctx) error {
 	return c.Status(answer.status).Send(answer.body)
 }
 
-func (h *healthReporter) answer() healthAnswer {
+func (h *healthReporter) answer() controlAnswer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if time.Since(h.lastAt) < healthMaxAge {
@@ -66,7 +43,7 @@ func (h *healthReporter) answer() healthAnswer {
 	}
 	answer, err := h.relay()
 	if err != nil {
-		if h.client != nil {
+		if !errors.Is(err, errNoSupervisor) {
 			h.server.log.Warn("supervisor does not tell the health", "error", err)
 		}
 		answer = h.observe()
@@ -75,24 +52,15 @@ func (h *healthReporter) answer() healthAnswer {
 	return answer
 }
 
-// errNoSupervisor says that this server runs on its own.
-var errNoSupervisor = errors.New("no control socket is configured")
-
 // relay asks the supervisor, which knows of all services.
-func (h *healthReporter) relay() (healthAnswer, error) {
-	if h.client == nil {
-		return healthAnswer{}, errNoSupervisor
-	}
-	response, err := h.client.Get("http://supervisor/v1/health")
-	if err != nil {
-		return healthAnswer{}, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, bodyLimit))
-	if err == nil && !json.Valid(body) {
+func (h *healthReporter) relay() (controlAnswer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), relayTimeout)
+	defer cancel()
+	answer, err := h.server.control.call(ctx, http.MethodGet, "/v1/health")
+	if err == nil && !json.Valid(answer.body) {
 		err = errors.New("the answer is not JSON")
 	}
-	return healthAnswer{status: response.StatusCode, body: body}, err
+	return answer, err
 }
 
 // The report's form is the same as the supervisor's, with what this server can see.
@@ -122,7 +90,7 @@ type (
 )
 
 // observe reports what this server sees of itself, the database and the cache.
-func (h *healthReporter) observe() healthAnswer {
+func (h *healthReporter) observe() controlAnswer {
 	s := h.server
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
@@ -151,7 +119,7 @@ func (h *healthReporter) observe() healthAnswer {
 	if err != nil {
 		panic(err) // the report has nothing in it that JSON cannot say
 	}
-	return healthAnswer{status: status, body: body}
+	return controlAnswer{status: status, body: body}
 }
 
 func checkService(ctx context.Context, name string, required bool, check func(context.Context) error) serviceHealth {

@@ -75,6 +75,19 @@ func operation[I, O any](summary string, status int, handle func(*Server, contex
 	}
 }
 
+// described is a registration with more to say than its summary.
+func described(description string, register registration) registration {
+	return func(s *Server, app *fiber.App, r route) {
+		register(s, app, r)
+		item := s.api.OpenAPI().Paths[r.path]
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op != nil && op.Method == r.method {
+				op.Description = description
+			}
+		}
+	}
+}
+
 // raw registers a handler that is not of JSON in and JSON out.
 func raw(summary string, status int, handle func(*Server, *fiber.Ctx) error) registration {
 	return func(s *Server, app *fiber.App, r route) {

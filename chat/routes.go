@@ -52,5 +52,9 @@ func routes() []route {
 		{"GET", "/api/channels/{id}/messages", member, operation("A page of messages, in rising seq", ok, (*Server).listMessages)},
 		{"POST", "/api/channels/{id}/messages", member, operation("Send a message", created, (*Server).sendMessage)},
 		{"GET", "/api/ws", member, raw("The WebSocket: live messages", http.StatusSwitchingProtocols, (*Server).openSocket)},
+
+		{"GET", "/api/admin/status", admin, operation("How the services are, with what only operators should see", ok, (*Server).adminStatus)},
+		{"POST", "/api/admin/services/{name}/restart", admin,
+			described(restartDescription, operation("Restart a service", ok, (*Server).restartService))},
 	}
 }

@@ -46,16 +46,19 @@ type Server struct {
 
 	app       *fiber.App
 	api       huma.API
-	docs      []byte // the page that shows the API
+	docs      func() ([]byte, error) // the page that shows the API, made when first asked for
 	site      *site
 	writer    *store.Writer
 	hub       *hub
 	passwords *passwords
 	logins    *loginLimiter
+	control   *control // nil without a supervisor
 	health    *healthReporter
+	errands   *errands
 	conns     *connections
 	listener  *sharedListener
 	ready     *readiness
+	draining  chan struct{} // closed when the server begins to drain
 
 	writeBuffers sync.Pool // *[]byte of writeSize, of the sockets' writers
 	closeBuffers sync.Pool // of the WebSocket library
@@ -101,6 +104,9 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		logins:    newLoginLimiter(cfg.Cache, cfg.Logger),
 		conns:     newConnections(tuning),
 		ready:     newReadiness(),
+		draining:  make(chan struct{}),
+		control:   newControl(cfg.ControlSocket),
+		errands:   newErrands(),
 	}
 	s.listener = shareListener(cfg.Listener, s.conns, cfg.Logger)
 	var err error
@@ -112,11 +118,9 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	}
 	s.hub = newHub(hubConfig{Node: uuid.New(), Store: cfg.Store, Cache: cfg.Cache, Tuning: tuning, Logger: cfg.Logger})
 	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.hub.committed, Logger: cfg.Logger})
-	s.health = newHealthReporter(s)
+	s.health = &healthReporter{server: s}
 	s.app = s.newApp()
-	if s.docs, err = renderDocs(s.api.OpenAPI()); err != nil {
-		return nil, err
-	}
+	s.docs = sync.OnceValues(func() ([]byte, error) { return renderDocs(s.api.OpenAPI()) })
 	return s, nil
 }
 
@@ -161,11 +165,13 @@ func (s *Server) Serve(ctx context.Context) error {
 	err := s.serveUntil(ctx, parts.failed, front.failed)
 	s.log.Info("chat drains")
 	s.ready.set("draining")
+	close(s.draining)
 	front.cancel()
 	_ = s.listener.Close()
 	<-accepted
 	s.listener.release()
 	s.drain()
+	s.errands.stop()
 	return errors.Join(err, front.stop(), parts.stop())
 }
 
