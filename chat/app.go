@@ -127,7 +127,7 @@ func (s *Server) withRequest(c *fiber.Ctx) error {
 	host := string(c.Request().Host())
 	c.SetUserContext(context.WithValue(ctx, requestKey{}, request{
 		host:      host,
-		secure:    s.publicURL != nil && s.publicURL.Scheme == "https" && strings.EqualFold(host, s.publicURL.Host),
+		secure:    s.cfg.TLS != nil || s.publicURL != nil && s.publicURL.Scheme == "https" && strings.EqualFold(host, s.publicURL.Host),
 		ip:        c.IP(),
 		userAgent: c.Get(fiber.HeaderUserAgent),
 	}))

@@ -26,7 +26,10 @@ func (s *Server) drain() {
 	leave, how := farewell{by: now.Add(lastRequests), arrived: now.Add(lastBytes)}, goodbyeForNow
 	if next := findHeir(ctx, s.cfg.Successor); next != nil {
 		defer next.close()
-		leave, how = farewell{by: longAgo, arrived: now.Add(s.tuning.drain), pass: next.take}, goodbyeToHeir
+		how = goodbyeToHeir
+		if s.cfg.TLS == nil { // the keys of a connection cannot be handed over
+			leave = farewell{by: longAgo, arrived: now.Add(s.tuning.drain), pass: next.take}
+		}
 	}
 	s.conns.leave(leave)
 	s.hub.goodbye(ctx, how)

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 // one, is logged and tried again. Close ends this listener's Accept and leaves the socket itself open and listening.
 type sharedListener struct {
 	net.Listener
+	security  *tls.Config // nil for plain connections
 	conns     *connections
 	log       *slog.Logger
 	once      sync.Once
@@ -28,8 +30,8 @@ const (
 	acceptBackoffMax = time.Second
 )
 
-func shareListener(l net.Listener, conns *connections, log *slog.Logger) *sharedListener {
-	return &sharedListener{Listener: l, conns: conns, log: log, closed: make(chan struct{}), accepting: make(chan struct{})}
+func shareListener(l net.Listener, security *tls.Config, conns *connections, log *slog.Logger) *sharedListener {
+	return &sharedListener{Listener: l, security: security, conns: conns, log: log, closed: make(chan struct{}), accepting: make(chan struct{})}
 }
 
 // Accept waits for the next connection. It returns io.EOF once Close was called.
@@ -41,6 +43,9 @@ func (l *sharedListener) Accept() (net.Conn, error) {
 		}
 		conn, err := l.Listener.Accept()
 		if err == nil {
+			if l.security != nil {
+				conn = tls.Server(conn, l.security) // the handshake is made by whoever reads first
+			}
 			return l.conns.add(conn), nil // also after Close: who was accepted is answered
 		}
 		if l.isClosed() {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,7 +31,8 @@ type Config struct {
 	Successor     string       // path of that socket of the server that takes over at the end; may be empty, or not there
 	ControlSocket string       // the supervisor's HTTP over a unix socket, asked for the health of all; may be empty
 
-	PublicURL string // where browsers find this server, "https://chat.example.org"; empty: wherever they ask
+	TLS       *tls.Config // how to speak on the public port; nil is plain HTTP
+	PublicURL string      // where browsers find this server, "https://chat.example.org"; empty: wherever they ask
 	Version   string
 	Logger    *slog.Logger
 }
@@ -108,7 +110,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		control:   newControl(cfg.ControlSocket),
 		errands:   newErrands(),
 	}
-	s.listener = shareListener(cfg.Listener, s.conns, cfg.Logger)
+	s.listener = shareListener(cfg.Listener, cfg.TLS, s.conns, cfg.Logger)
 	var err error
 	if s.publicURL, err = parsePublicURL(cfg.PublicURL); err != nil {
 		return nil, err
@@ -182,7 +184,7 @@ func (s *Server) serveUntil(ctx context.Context, parts, front <-chan error) erro
 		case <-accepting:
 			accepting = nil
 			s.ready.set("")
-			s.log.Info("chat is ready", "address", s.cfg.Listener.Addr().String(), "after", time.Since(s.started).Round(time.Millisecond))
+			s.log.Info("chat is ready", "address", s.cfg.Listener.Addr().String(), "after", time.Since(s.started).Round(time.Millisecond).String())
 		case <-ctx.Done():
 			return nil
 		case err := <-parts:

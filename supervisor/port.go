@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +18,9 @@ import (
 // is always accepted: by that process while it is ready, and by the supervisor's own handler otherwise.
 // Both use the same socket, so one that waits in its queue when the process dies is still answered.
 type HeldPort struct {
+	// TLS is how the supervisor speaks on the port; nil means plain HTTP. It is to be set before Serve.
+	TLS *tls.Config
+
 	listener *net.TCPListener
 	// file is what children inherit; queue is the same socket, to be woken by.
 	file, queue *os.File
@@ -84,7 +88,11 @@ func (p *HeldPort) Serve(ctx context.Context, handler http.Handler) error {
 	defer stop()
 	defer p.file.Close()
 	defer p.queue.Close()
-	if err := server.Serve(&heldListener{HeldPort: p, ctx: ctx}); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+	var listener net.Listener = &heldListener{HeldPort: p, ctx: ctx}
+	if p.TLS != nil {
+		listener = tls.NewListener(listener, p.TLS)
+	}
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 		return fmt.Errorf("serve %s: %w", p.Addr(), err)
 	}
 	return nil

@@ -182,7 +182,11 @@ func (s *Supervisor) startIfMay(u *unit) {
 			return
 		}
 	}
-	s.start(u, CauseCommand, u.reason) // the cause counts only for what has been started before
+	var cause Cause
+	if u.starts > 0 { // only a command brings a service back to waiting
+		cause = CauseCommand
+	}
+	s.start(u, cause, u.reason)
 }
 
 // advanceStop stops a service once nothing that came after it lives.

@@ -104,10 +104,15 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		return err
 	}
 	defer quick.Close()
+	security, err := openTLS(settings)
+	if err != nil {
+		return err
+	}
 	server, err := chat.New(chat.Config{
 		Store:         database,
 		Cache:         quick,
 		Listener:      sockets.public,
+		TLS:           security,
 		ReadyListener: sockets.ready,
 		Handover:      sockets.handover,
 		Successor:     sockets.successor,

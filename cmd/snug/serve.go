@@ -165,6 +165,9 @@ func serve(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if port.TLS, err = openTLS(settings); err != nil {
+		return err
+	}
 	memory, limit, err := sharedMemory(settings)
 	if err != nil {
 		return err
@@ -317,5 +320,9 @@ func (a *appliance) url() string {
 	if !addr.IP.IsUnspecified() && !addr.IP.IsLoopback() {
 		host = addr.IP.String()
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
+	scheme := "http://"
+	if a.port.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 }

@@ -33,6 +33,8 @@ type Settings struct {
 	Memory      memorySize    `env:"SNUG_MEMORY" help:"memory to share out, such as 512MB; default: the container's limit"`
 	LogFormat   logFormat     `env:"SNUG_LOG_FORMAT" envDefault:"auto" help:"auto (text, coloured on a terminal), text or json"`
 	LogLevel    slog.Level    `env:"SNUG_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	TLSCert     folder        `env:"SNUG_TLS_CERT" help:"PEM file of the certificate for https; read again when it changes"`
+	TLSKey      folder        `env:"SNUG_TLS_KEY" help:"PEM file of the certificate's key"`
 	OnFailure   onFailure     `env:"SNUG_ON_FAILURE" envDefault:"keep" help:"when a needed service has failed for good: keep (retry slowly) or exit (with code 3)"`
 	PUID        *userID       `env:"PUID" help:"user to run as when started as root; default: who owns the data"`
 	PGID        *userID       `env:"PGID" help:"group to run as when started as root"`
