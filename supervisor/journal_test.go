@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -174,6 +175,33 @@ func checkAmong(t *rapid.T, all, lines []string) {
 	}
 	if found != len(lines) {
 		t.Fatalf("line %q is there twice, or in a wrong place", lines[found])
+	}
+}
+
+// TestMemoryOfAJournal: what it keeps costs no more than it says, whatever the lines are like.
+func TestMemoryOfAJournal(t *testing.T) {
+	services := []string{"postgres-init", "postgres", "cache", "migrate", "chat"}
+	memory := func() int64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	for _, size := range []int{1, 100, 10_000} {
+		before := memory()
+		j := NewJournal(JournalConfig{Services: services})
+		log := slog.New(j.Handler(slog.DiscardHandler))
+		for _, service := range services {
+			for range 300_000 / (size + 100) {
+				log.Info(strings.Repeat("x", size), "service", service)
+			}
+		}
+		used := memory() - before
+		t.Logf("lines of %d bytes: %d KB", size, used>>10)
+		if limit := int64(len(services) * DefaultJournalBytes); used > limit*5/4 {
+			t.Errorf("lines of %d bytes: %d bytes are in use, want %d at most", size, used, limit)
+		}
+		runtime.KeepAlive(j)
 	}
 }
 

@@ -122,7 +122,7 @@ func FuzzParseLine(f *testing.F) {
 func FuzzJSONLine(f *testing.F) {
 	f.Add(`"level":"ERROR+99999999999","msg":"x"`)
 	f.Add(`"time":"9999-12-31T23:59:59.999999999+23:59","msg":"\ud800","n":1e999,"n":-0`)
-	f.Add(`"msg":"deep","a":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000))
+	f.Add(`"msg":"deep","a":[[[[[[[[{"a":{}}]]]]]]]]`)
 	f.Add(`"msg":"","":"","msg_":{},"service":[],"time":{},"level":null`)
 	f.Add(`"msg":"\u001b[31m\u0000","\u001b":"\u202e","raw":["\u001b","` + "\u009b" + `"]`)
 	f.Fuzz(func(t *testing.T, fields string) {
@@ -140,6 +140,18 @@ func FuzzJSONLine(f *testing.F) {
 			t.Errorf("%q is no line with a message, and became %q", text, line.Message)
 		}
 	})
+}
+
+// TestDeepestJSONLine is what fits into the longest line.
+func TestDeepestJSONLine(t *testing.T) {
+	const depth = maxLine/2 - 20
+	deep := strings.Repeat("[", depth) + strings.Repeat("]", depth)
+	text := `{"msg":"deep","a":` + deep + "}"
+	line := ParseLine(text)
+	if diff := cmp.Diff([]slog.Attr{slog.Any("a", rawJSON(deep))}, line.Attrs, compareAttrs); diff != "" || line.Message != "deep" {
+		t.Errorf("message %.50q: %.500s", line.Message, diff)
+	}
+	checkLine(t, text, line)
 }
 
 // checkLine wants what holds for every line, and that the log in JSON is sound with it.

@@ -5,7 +5,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -28,6 +30,10 @@ func newLogQueue(w io.Writer, settings Settings) *supervisor.LogQueue {
 		},
 	})
 }
+
+// outliveLogReader keeps us alive when whoever reads our output is gone: by default a write to it is our end, see the
+// section "SIGPIPE" of os/signal. Children are not affected, as what is caught here is reset when they are launched.
+func outliveLogReader() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // newLogger is the appliance's log: text for people, JSON for machines.
 func newLogger(w io.Writer, settings Settings) *slog.Logger {

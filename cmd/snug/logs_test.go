@@ -180,6 +180,34 @@ func TestFollowLogs(t *testing.T) {
 	}
 }
 
+func TestApplianceOutlivesItsLogReader(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{t: t, data: dataIn(t), log: &logBuffer{}, ended: make(chan struct{})}
+	r.cmd = snugCommand(r.data, []string{"SNUG_LISTEN=127.0.0.1:0"}, "serve")
+	r.cmd.Stdout, r.cmd.Stderr = write, r.log
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = r.cmd.Wait()
+		close(r.ended)
+	}()
+	t.Cleanup(r.kill)
+	_ = write.Close()
+	_, _ = read.Read(make([]byte, 1)) // its first line is there
+	_ = read.Close()
+	r.within(60*time.Second, func() error {
+		if out, code := r.snug("healthcheck"); code != exitDone || out != "healthy\n" {
+			return fmt.Errorf("exit code %d: %s", code, out)
+		}
+		return nil
+	})
+	r.stop()
+}
+
 // TestDroppedIsToldInTheFormatOfTheLog: every line of a log in JSON is JSON, whoever wrote it.
 func TestDroppedIsToldInTheFormatOfTheLog(t *testing.T) {
 	for format, want := range map[logFormat]string{

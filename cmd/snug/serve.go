@@ -155,6 +155,7 @@ func serve(cmd *cobra.Command) error {
 		return err
 	}
 	defer instance.close()
+	outliveLogReader()
 	output := newLogQueue(os.Stdout, settings)
 	defer output.Close(time.Second)
 	log := newLogger(output, settings)
