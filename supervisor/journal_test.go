@@ -86,83 +86,99 @@ func TestLineTooLargeForTheJournalIsCut(t *testing.T) {
 	}
 }
 
+// journalModel is a journal with all that was ever written to it, and those who follow it.
+type journalModel struct {
+	journal   *Journal
+	bytes     int
+	names     []string
+	all       []string // as "service: message"
+	followers []*modelFollower
+}
+
+type modelFollower struct {
+	*journalReader
+	service string
+	from    int // where it began in all
+	got     []string
+	missed  uint64
+}
+
+func (f *modelFollower) read(t *rapid.T, limit int) {
+	lines, missed := texts(t, f.journalReader, limit)
+	f.got, f.missed = append(f.got, lines...), f.missed+missed
+}
+
 // TestJournalAgainstModel: it stays within its bounds, and each reader gets every line of its services once and in
 // order, or a count of what it missed.
 func TestJournalAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		names := []string{"a", "b", "c"}
-		bytes := rapid.IntRange(600, 4000).Draw(t, "bytes")
-		j := NewJournal(JournalConfig{Services: names, Bytes: bytes})
-		log := slog.New(j.Handler(slog.DiscardHandler))
-		var all []string // ever written, in order
-		type follower struct {
-			*journalReader
-			service string
-			from    int // where it began in all
-			got     []string
-			missed  uint64
-		}
-		var followers []*follower
-		wanted := func(f *follower) (lines []string) {
-			for _, line := range all[f.from:] {
-				if f.service == "" || strings.HasPrefix(line, f.service+":") {
-					lines = append(lines, line)
-				}
-			}
-			return lines
-		}
-		readOn := func(f *follower, limit int) {
-			lines, missed := texts(t, f.journalReader, limit)
-			f.got, f.missed = append(f.got, lines...), f.missed+missed
-		}
+		m := &journalModel{bytes: rapid.IntRange(600, 4000).Draw(t, "bytes"), names: []string{"a", "b", "c"}}
+		m.journal = NewJournal(JournalConfig{Services: m.names, Bytes: m.bytes})
 		t.Repeat(map[string]func(*rapid.T){
-			"write": func(t *rapid.T) {
-				name := rapid.SampledFrom(names).Draw(t, "service")
-				message := fmt.Sprintf("%d%s", len(all), strings.Repeat("x", rapid.IntRange(0, 300).Draw(t, "size")))
-				log.Info(message, "service", name)
-				all = append(all, name+": "+message)
-			},
-			"follow": func(t *rapid.T) {
-				service := rapid.SampledFrom(append(names, "")).Draw(t, "service")
-				followers = append(followers, &follower{journalReader: j.reader(service, 0), service: service, from: len(all)})
-			},
+			"write":  m.write,
+			"follow": m.follow,
+			"last":   m.last,
 			"read": func(t *rapid.T) {
-				if len(followers) > 0 {
-					readOn(rapid.SampledFrom(followers).Draw(t, "follower"), rapid.IntRange(1, 5).Draw(t, "limit"))
+				if len(m.followers) > 0 {
+					rapid.SampledFrom(m.followers).Draw(t, "follower").read(t, rapid.IntRange(1, 5).Draw(t, "limit"))
 				}
 			},
-			"last": func(t *rapid.T) {
-				n := rapid.IntRange(0, 10).Draw(t, "n")
-				lines, missed := texts(t, j.reader("", n), n)
-				if missed != 0 || len(lines) > n {
-					t.Fatalf("asked for the last %d: %d lines, %d missed", n, len(lines), missed)
-				}
-				checkAmong(t, all, lines)
-				if len(lines) > 0 && len(lines) == n && lines[n-1] != all[len(all)-1] {
-					t.Fatalf("the last line is %q, want %q", lines[n-1], all[len(all)-1])
-				}
-			},
-			"": func(t *rapid.T) {
-				for name, ring := range j.rings {
-					size := 0
-					for _, e := range ring.entries {
-						size += cost(e.text)
-					}
-					if size != ring.size || size > bytes {
-						t.Fatalf("%s: %d bytes, counted as %d, of %d", name, size, ring.size, bytes)
-					}
-				}
-			},
+			"": m.checkBounds,
 		})
-		for _, f := range followers {
-			readOn(f, 1<<20)
-			want := wanted(f)
-			checkAmong(t, want, f.got)
-			if len(f.got)+int(f.missed) != len(want) {
-				t.Fatalf("follower of %q: %d lines and %d missed of %d", f.service, len(f.got), f.missed, len(want))
-			}
+		for _, f := range m.followers {
+			f.read(t, 1<<20)
+			m.checkFollower(t, f)
 		}
 	})
+}
+
+func (m *journalModel) write(t *rapid.T) {
+	name := rapid.SampledFrom(m.names).Draw(t, "service")
+	message := fmt.Sprintf("%d%s", len(m.all), strings.Repeat("x", rapid.IntRange(0, 300).Draw(t, "size")))
+	slog.New(m.journal.Handler(slog.DiscardHandler)).Info(message, "service", name)
+	m.all = append(m.all, name+": "+message)
+}
+
+func (m *journalModel) follow(t *rapid.T) {
+	service := rapid.SampledFrom(append(m.names, "")).Draw(t, "service")
+	m.followers = append(m.followers, &modelFollower{journalReader: m.journal.reader(service, 0), service: service, from: len(m.all)})
+}
+
+func (m *journalModel) last(t *rapid.T) {
+	n := rapid.IntRange(0, 10).Draw(t, "n")
+	lines, missed := texts(t, m.journal.reader("", n), n)
+	if missed != 0 || len(lines) > n {
+		t.Fatalf("asked for the last %d: %d lines, %d missed", n, len(lines), missed)
+	}
+	checkAmong(t, m.all, lines)
+	if n > 0 && len(m.all) > 0 && (len(lines) == 0 || lines[len(lines)-1] != m.all[len(m.all)-1]) {
+		t.Fatalf("the last line is not among %q", lines)
+	}
+}
+
+func (m *journalModel) checkBounds(t *rapid.T) {
+	for name, ring := range m.journal.rings {
+		size := 0
+		for _, e := range ring.entries {
+			size += cost(e.text)
+		}
+		if size != ring.size || size > m.bytes {
+			t.Fatalf("%s: %d bytes, counted as %d, of %d", name, size, ring.size, m.bytes)
+		}
+	}
+}
+
+func (m *journalModel) checkFollower(t *rapid.T, f *modelFollower) {
+	var want []string
+	for _, line := range m.all[f.from:] {
+		if f.service == "" || strings.HasPrefix(line, f.service+":") {
+			want = append(want, line)
+		}
+	}
+	checkAmong(t, want, f.got)
+	if len(f.got)+int(f.missed) != len(want) {
+		t.Fatalf("follower of %q: %d lines and %d missed of %d", f.service, len(f.got), f.missed, len(want))
+	}
 }
 
 // checkAmong wants lines among all, each once and in order.
