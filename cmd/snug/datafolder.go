@@ -31,7 +31,7 @@ type lockNote struct {
 }
 
 // ours are the entries of a data folder that Snug makes. Nothing else in it is ever touched.
-var ours = []string{lockName, "postgres", "postgres.initialising", "postgresql", "secrets", "run", "files", "backups", "certs"}
+var ours = []string{lockName, "postgres", "postgres.initialising", "postgresql", "secrets", "run", "files", "backups", "certs", guestFolder}
 
 // harmless are entries that file systems and tools leave in a folder that is otherwise empty.
 var harmless = []string{"lost+found", ".gitkeep", ".gitignore", ".DS_Store", ".snapshot", ".snapshots"}

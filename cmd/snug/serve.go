@@ -186,8 +186,13 @@ func serve(cmd *cobra.Command) error {
 // run supervises until ctx ends. The port and the control socket answer until the last service has ended.
 func (a *appliance) run(ctx context.Context) error {
 	services := a.external(a.services())
+	added, wrong := guests(a.instance.Data, services, guestEnviron(localURL(a.port.Addr())))
+	services = append(services, added...)
 	journal := supervisor.NewJournal(supervisor.JournalConfig{Services: namesOf(services)})
 	a.log = slog.New(journal.Handler(a.log.Handler()))
+	for _, err := range wrong {
+		a.log.Error("left out a service: " + err.Error())
+	}
 	table, err := supervisor.New(supervisor.Config{
 		Services:  services,
 		Logger:    a.log,

@@ -59,10 +59,13 @@ func loadSettings(environ []string) (Settings, []string, error) {
 	return settings, unknownSettings(variables), nil
 }
 
+// settingFlags are the flags that set the most common settings.
+var settingFlags = map[string]string{"data": "SNUG_DATA", "listen": "SNUG_LISTEN"}
+
 // commandSettings are the settings of a command: the environment, and its flags over it.
 func commandSettings(cmd *cobra.Command) (Settings, []string, error) {
 	environ := os.Environ()
-	for flag, name := range map[string]string{"data": "SNUG_DATA", "listen": "SNUG_LISTEN"} {
+	for flag, name := range settingFlags {
 		if f := cmd.Flags().Lookup(flag); f != nil && f.Changed {
 			environ = append(environ, name+"="+f.Value.String())
 		}
@@ -147,6 +150,13 @@ func explainSettings(err error, variables map[string]string) error {
 func hideSecret(name, value string) string {
 	if strings.HasSuffix(name, "_URL") {
 		if u, err := url.Parse(value); err == nil {
+			query := u.Query()
+			for key := range query {
+				if strings.Contains(key, "password") {
+					query.Set(key, "xxxxx")
+					u.RawQuery = query.Encode()
+				}
+			}
 			return u.Redacted()
 		}
 		return "(hidden)"

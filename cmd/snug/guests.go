@@ -1,0 +1,45 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"snug/supervisor"
+	"snug/supervisor/servicefile"
+)
+
+// guestFolder is where users put services of their own, in the data folder: a bot, a tunnel. See docs/services.md.
+const guestFolder = "services.d"
+
+// guests are the services that the user has added, and what is wrong with those that are left out.
+func guests(data string, builtIn []supervisor.Service, environ []string) ([]supervisor.Service, []error) {
+	return servicefile.Load(servicefile.Config{
+		Dir:      filepath.Join(data, guestFolder),
+		Services: builtIn,
+		Env:      environ,
+		OOMScore: guestScore,
+	})
+}
+
+// guestEnviron is our environment without our settings, of which some are secrets, and with the address of chat.
+func guestEnviron(address string) []string {
+	environ := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		base := strings.TrimSuffix(strings.TrimPrefix(name, "FILE__"), "_FILE")
+		return strings.HasPrefix(base, "SNUG_") || slices.Contains([]string{"PUID", "PGID", "GOMEMLIMIT"}, base)
+	})
+	return append(environ, "SNUG_URL="+address)
+}
+
+// localURL is where a process on this machine reaches chat, whatever name people know it by.
+func localURL(addr *net.TCPAddr) string {
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
+}
