@@ -135,3 +135,38 @@ func TestCommandCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestHTTPCheck(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hang" {
+			<-release
+		}
+		status, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
+		w.WriteHeader(max(200, status))
+		fmt.Fprint(w, "no disk\nand more")
+	}))
+	server.Listener = listener
+	server.Start()
+	defer server.Close()
+	defer close(release)
+	for path, want := range map[string]string{"/200": "", "/503": "answered 503: no disk"} {
+		err := HTTPCheck(socket, path)(t.Context(), Process{})
+		if (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := HTTPCheck(socket, "/hang")(ctx, Process{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("one that hangs: %v", err)
+	}
+	if err := HTTPCheck(socket+"x", "/")(t.Context(), Process{}); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("nobody listens: %v", err)
+	}
+}

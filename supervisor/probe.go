@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -132,35 +128,5 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// HTTPCheck asks for a path on an HTTP server behind a unix socket, by a new connection each time; any status
-// from 200 to 299 is good. The first line of another answer is the error. In the socket's path {slot} stands for the
-// slot of the process.
-func HTTPCheck(socket, path string) Check {
-	var clients [2]http.Client // by slot
-	for slot := range clients {
-		clients[slot].Transport = &http.Transport{
-			DisableKeepAlives: true,
-			DialContext:       dialUnix(strings.ReplaceAll(socket, "{slot}", strconv.Itoa(slot))),
-		}
-	}
-	return func(ctx context.Context, p Process) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://service"+path, nil)
-		if err != nil {
-			return err
-		}
-		response, err := clients[p.Slot].Do(request)
-		if err != nil {
-			return errors.Unwrap(err) // the outer error only repeats the made-up URL
-		}
-		defer response.Body.Close()
-		if response.StatusCode/100 == 2 {
-			return nil
-		}
-		body, _ := io.ReadAll(io.LimitReader(response.Body, 512))
-		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-		return fmt.Errorf("answered %d: %s", response.StatusCode, line)
 	}
 }

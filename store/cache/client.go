@@ -60,17 +60,19 @@ func (c *Client) Close() error { return c.redis.Close() }
 // Check reports whether the cache works: whether SET and GET answer on a connection made for this. (A server that has
 // no file descriptors left still answers on the old ones.)
 func (c *Client) Check(ctx context.Context) error {
+	if c.options.Network == "unix" && c.options.Password == "" && c.options.DB == 0 {
+		return checkSocket(ctx, c.options.Addr)
+	}
 	options := *c.options
 	options.PoolSize, options.MaxRetries = 1, -1
 	fresh := redis.NewClient(&options)
 	defer fresh.Close()
 
-	const key = "snug:check"
 	want := uuid.NewString()
 	var got *redis.StringCmd
 	_, err := fresh.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.Set(ctx, key, want, 10*time.Second)
-		got = pipe.Get(ctx, key)
+		pipe.Set(ctx, checkKey, want, 10*time.Second)
+		got = pipe.Get(ctx, checkKey)
 		return nil
 	})
 	if err != nil {

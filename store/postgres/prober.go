@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // renewal is how long a connection is kept. One that exists says nothing of whether the postmaster still makes new
@@ -23,7 +23,7 @@ type Prober struct {
 	renewal time.Duration
 	busy    chan struct{} // holds one element while a check or Close is under way
 
-	conn  *pgx.Conn
+	conn  *pgconn.PgConn
 	since time.Time // when conn was made
 }
 
@@ -56,7 +56,7 @@ func (p *Prober) checkAnew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := pgconn.Connect(ctx, url)
 	if err != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
@@ -64,12 +64,13 @@ func (p *Prober) checkAnew(ctx context.Context) error {
 	return query(ctx, conn)
 }
 
-func query(ctx context.Context, conn *pgx.Conn) error {
-	var one int
-	if err := conn.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil {
+// query asks by the simple protocol, which takes one message each way.
+func query(ctx context.Context, conn *pgconn.PgConn) error {
+	results, err := conn.Exec(ctx, "SELECT 1").ReadAll()
+	if err != nil {
 		return fmt.Errorf("query PostgreSQL: %w", err)
 	}
-	if one != 1 {
+	if len(results) != 1 || len(results[0].Rows) != 1 || string(results[0].Rows[0][0]) != "1" {
 		return errors.New("PostgreSQL answers SELECT 1 wrongly")
 	}
 	return nil
