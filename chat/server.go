@@ -24,6 +24,7 @@ import (
 type Config struct {
 	Store *store.Store
 	Cache *cache.Client // what is kept there can be lost: without it, chat goes on alone
+	Room  func() error  // why there is no room on the disk for messages, see [store.WriterConfig]; may be nil
 
 	Listener      net.Listener // the public port, open already; the server accepts on it and never closes it
 	ReadyListener net.Listener // private: GET /ready answers 200 once the server is ready, and 503 with the reason before
@@ -119,7 +120,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		return nil, fmt.Errorf("prepare the web client: %w", err)
 	}
 	s.hub = newHub(hubConfig{Node: uuid.New(), Store: cfg.Store, Cache: cfg.Cache, Tuning: tuning, Logger: cfg.Logger})
-	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.hub.committed, Logger: cfg.Logger})
+	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.hub.committed, Room: cfg.Room, Logger: cfg.Logger})
 	s.health = &healthReporter{server: s}
 	s.app = s.newApp()
 	s.docs = sync.OnceValues(func() ([]byte, error) { return renderDocs(s.api.OpenAPI()) })

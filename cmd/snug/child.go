@@ -111,6 +111,7 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 	server, err := chat.New(chat.Config{
 		Store:         database,
 		Cache:         quick,
+		Room:          diskRoom(settings, log),
 		Listener:      sockets.public,
 		TLS:           security,
 		ReadyListener: sockets.ready,

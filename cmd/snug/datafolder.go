@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"snug/store/postgres"
 )
 
 // instance is a data folder that this process holds: no other Snug can run on it meanwhile.
@@ -31,7 +33,7 @@ type lockNote struct {
 }
 
 // ours are the entries of a data folder that Snug makes. Nothing else in it is ever touched.
-var ours = []string{lockName, "postgres", "postgres.initialising", "postgresql", "secrets", "run", "files", "backups", "certs", guestFolder}
+var ours = []string{lockName, "postgres", "postgres.initialising", "postgresql", postgres.ReserveName, "secrets", "run", "files", "backups", "certs", guestFolder}
 
 // harmless are entries that file systems and tools leave in a folder that is otherwise empty.
 var harmless = []string{"lost+found", ".gitkeep", ".gitignore", ".DS_Store", ".snapshot", ".snapshots"}
