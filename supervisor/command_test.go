@@ -315,6 +315,28 @@ func TestUnwellServiceIsNotRestarted(t *testing.T) {
 	})
 }
 
+func TestSlowStartThatTellsOfItselfIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		begun := time.Now()
+		recovering := func(context.Context, Process) error {
+			if time.Since(begun) < time.Hour {
+				return Unwell(errors.New("recovering"))
+			}
+			return nil
+		}
+		s, end := begin(t, w, Service{Name: "app", Required: true, Ready: recovering})
+		defer end()
+		time.Sleep(time.Hour - time.Second)
+		want(t, s, "app", StateStarting)
+		time.Sleep(2 * time.Second)
+		want(t, s, "app", StateReady)
+		if status, _ := s.Snapshot().Find("app"); status.Restarts != 0 {
+			t.Errorf("it was restarted %d times", status.Restarts)
+		}
+	})
+}
+
 func TestHurryCutsTheGraceShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -111,6 +111,8 @@ func (s *Supervisor) judge(u *unit, result Result) {
 		u.beenReady = true
 	case u.state == StateStarting && result.OK:
 		s.becomeReady(u, "")
+	case u.state == StateStarting && result.unwell: // it works on it, and gets its time again
+		s.expect(u, u.run, u.Probing.StartTimeout)
 	case u.state == StateReady && !result.OK:
 		u.misses = 0
 		s.become(u, StateUnhealthy, "", result.Error)

@@ -17,7 +17,8 @@ func FuncCheck(ask func(context.Context) error) Check {
 }
 
 // Unwell is what a check returns when a service answers, and says that it cannot work for a reason that a restart would
-// not mend, such as a full disk. It makes the service unhealthy, and never gets it restarted.
+// not mend, such as a full disk. It makes the service unhealthy, and never gets it restarted. One that is starting gets
+// all of its time to start again.
 func Unwell(err error) error { return unwell{err} }
 
 type unwell struct{ error }

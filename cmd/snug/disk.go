@@ -13,8 +13,8 @@ import (
 
 // What a full or failing disk does to our own PostgreSQL is found out and mended here.
 
-// postgresProbing finds a full disk within half a second. PostgreSQL may hang for as long as any other service.
-var postgresProbing = supervisor.Probing{LiveInterval: 500 * time.Millisecond, FailureThreshold: 5}
+// postgresProbing finds a full disk within a second.
+var postgresProbing = supervisor.Probing{LiveInterval: 800 * time.Millisecond}
 
 // postgresRestart has PostgreSQL back within seconds of the disk having room again, however long that took.
 var postgresRestart = supervisor.Restart{Max: 2 * time.Second, RetryFailed: 3 * time.Second}
@@ -27,11 +27,16 @@ func (a *appliance) startPostgres() (supervisor.Command, error) {
 	return a.postgresCommand()
 }
 
-// postgresStarted reports whether PostgreSQL answers. When it does not, a full disk is most likely why.
+// postgresStarted reports whether PostgreSQL answers. When it does not, a full disk is most likely why. One that recovers
+// from a crash may take its time: to restart it would only make it begin anew.
 func (a *appliance) postgresStarted(ctx context.Context) error {
 	err := a.postgres.Check(ctx)
+	recovering := postgres.Recovering(err)
 	if full := a.disk().Check(); err != nil && full != nil {
-		return fmt.Errorf("%w (PostgreSQL: %v)", full, err)
+		err = fmt.Errorf("%w (PostgreSQL: %v)", full, err)
+	}
+	if recovering {
+		return supervisor.Unwell(err)
 	}
 	return err
 }
@@ -43,10 +48,10 @@ func (a *appliance) postgresWell(ctx context.Context) error {
 		return err
 	}
 	if full := a.disk().Check(); full != nil {
-		return unwell(full)
+		return supervisor.Unwell(full)
 	}
 	if crashed := a.postgres.Crashes.Check(); crashed != nil {
-		return unwell(crashed)
+		return supervisor.Unwell(crashed)
 	}
 	a.disk().Replenish()
 	return nil
@@ -70,6 +75,3 @@ func diskRoom(settings Settings, log *slog.Logger) func() error {
 	}
 	return postgres.NewDisk(postgresConfig(settings, string(settings.Data), string(settings.Run), log)).Check
 }
-
-// unwell marks a reason that a restart does not mend.
-func unwell(err error) error { return err }

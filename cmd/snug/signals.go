@@ -16,8 +16,7 @@ import (
 //	SIGHUP           restart chat without a gap
 //	SIGUSR1          log the state of all services
 //	SIGQUIT          write all goroutines to standard error, and go on
-//	SIGPIPE          nothing: whoever read our log is gone, which is no reason to end
-var signals = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGQUIT, syscall.SIGPIPE}
+var signals = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGQUIT}
 
 // obey does what signals ask for, until ctx ends. That the first SIGTERM stops the appliance is not done here: it ends
 // the context of the command.

@@ -95,3 +95,14 @@ func (p *Prober) disconnect() {
 	_ = p.conn.Close(ctx) // whatever it says, the socket is closed
 	p.conn = nil
 }
+
+// cannotConnectNow is what PostgreSQL answers while it starts, recovers or shuts down:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html.
+const cannotConnectNow = "57P03"
+
+// Recovering says whether the error of a check is PostgreSQL's own answer that it takes no connections yet, or no more. It
+// works on it, and a restart would only make it begin anew.
+func Recovering(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code == cannotConnectNow
+}
