@@ -41,7 +41,7 @@ func (s *Server) newApp() *fiber.App {
 	app.Server().CloseOnShutdown = true
 	app.Server().ConnState = s.conns.changed
 	app.Server().Handler = s.onlyKnownMethods(app)
-	app.Use(secure, s.recoverPanic, s.withRequest)
+	app.Use(secure, s.measure, s.recoverPanic, s.withRequest)
 	s.api = newAPI(app, s.cfg.Version)
 	for _, r := range routes() {
 		r.register(s, app, r)

@@ -74,6 +74,12 @@ func (s *Server) sendMessage(ctx context.Context, in *sendInput) (*sendOutput, e
 
 // send stores a message of the author's.
 func (s *Server) send(ctx context.Context, author, channel uuid.UUID, in messageInput) (store.Stored, error) {
+	stored, err := s.storeMessage(ctx, author, channel, in)
+	s.metrics.sent(err)
+	return stored, err
+}
+
+func (s *Server) storeMessage(ctx context.Context, author, channel uuid.UUID, in messageInput) (store.Stored, error) {
 	if in.ParentID != nil {
 		return store.Stored{}, invalidField("parent_id", "is not supported yet: this server has no threads")
 	}

@@ -29,6 +29,8 @@ func routes() []route {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return []route{
 		{"GET", "/api/health", public, raw("How the services are", ok, (*Server).getHealth)},
+		{"GET", "/metrics", public, described("Who may is set by SNUG_METRICS: nobody (404), who sends the token of the metrics, or everybody.",
+			raw("Metrics of services and chat, as Prometheus text", ok, (*Server).showMetrics))},
 		{"GET", "/api/openapi.json", public, raw("This description, for programs", ok, (*Server).describeAPI)},
 		{"GET", "/api/docs", public, raw("This description, for people", ok, (*Server).showDocs)},
 		{"GET", "/api/docs/page.css", public, raw("How that page looks", ok, (*Server).styleDocs)},

@@ -32,6 +32,7 @@ type Config struct {
 	Successor     string       // path of that socket of the server that takes over at the end; may be empty, or not there
 	ControlSocket string       // the supervisor's HTTP over a unix socket, asked for the health of all; may be empty
 
+	Metrics   Metrics
 	TLS       *tls.Config // how to speak on the public port; nil is plain HTTP
 	PublicURL string      // where browsers find this server, "https://chat.example.org"; empty: wherever they ask
 	Version   string
@@ -58,6 +59,7 @@ type Server struct {
 	control   *control // nil without a supervisor
 	health    *healthReporter
 	errands   *errands
+	metrics   *metrics
 	conns     *connections
 	listener  *sharedListener
 	ready     *readiness
@@ -120,11 +122,18 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		return nil, fmt.Errorf("prepare the web client: %w", err)
 	}
 	s.hub = newHub(hubConfig{Node: uuid.New(), Store: cfg.Store, Cache: cfg.Cache, Tuning: tuning, Logger: cfg.Logger})
-	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.hub.committed, Room: cfg.Room, Logger: cfg.Logger})
+	s.metrics = newMetrics(cfg.Store, func() int { return s.writer.Waiting() })
+	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.committed, Room: cfg.Room, Logger: cfg.Logger})
 	s.health = &healthReporter{server: s}
 	s.app = s.newApp()
 	s.docs = sync.OnceValues(func() ([]byte, error) { return renderDocs(s.api.OpenAPI()) })
 	return s, nil
+}
+
+// committed takes newly stored messages from the writer.
+func (s *Server) committed(messages []store.Message) {
+	s.metrics.batches.Observe(float64(len(messages)))
+	s.hub.committed(messages)
 }
 
 // parsePublicURL wants a scheme and a host, and nothing that could not be the root of the site.

@@ -121,6 +121,8 @@ func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer close(c.gone)
+	s.metrics.sockets.Inc()
+	defer s.metrics.sockets.Dec()
 	var parts sync.WaitGroup
 	parts.Go(c.survive(c.write))
 	parts.Go(c.survive(c.doWork))

@@ -55,6 +55,9 @@ func (c *conn) write() {
 
 // finish ends the connection: the last frame, the close, and a moment for the client's answer.
 func (w *socketWriter) finish(end ending) {
+	if end.code == closeTooSlow {
+		w.server.metrics.slow.Inc()
+	}
 	w.append(end.last)
 	w.flush()
 	deadline := time.Now().Add(w.server.tuning.write)

@@ -79,6 +79,9 @@ func prepareConn(_ context.Context, conn *pgx.Conn) error {
 // Close closes every connection. It waits for those in use.
 func (s *Store) Close() { s.pool.Close() }
 
+// PoolStat tells how the connections are used.
+func (s *Store) PoolStat() *pgxpool.Stat { return s.pool.Stat() }
+
 // Ping reports whether the database answers a query.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := one(ctx, s, value[int], "SELECT 1")

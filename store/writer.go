@@ -149,6 +149,9 @@ func notNow(cause error) error {
 		RetryAfter: retryAfter, Err: cause}
 }
 
+// Waiting is how many sends wait for the commit after the one under way.
+func (w *Writer) Waiting() int { return len(w.queue) }
+
 func (w *Writer) wait(p *pending) (Stored, error) {
 	select {
 	case a := <-p.answer:

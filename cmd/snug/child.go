@@ -104,6 +104,10 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		return err
 	}
 	defer quick.Close()
+	metrics, err := openMetrics(settings)
+	if err != nil {
+		return err
+	}
 	security, err := openTLS(settings)
 	if err != nil {
 		return err
@@ -118,6 +122,7 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		Handover:      sockets.handover,
 		Successor:     sockets.successor,
 		ControlSocket: filepath.Join(string(settings.Run), "control.sock"),
+		Metrics:       metrics,
 		PublicURL:     string(settings.PublicURL),
 		Version:       version,
 		Logger:        log,

@@ -36,6 +36,7 @@ type Settings struct {
 	TLSCert     folder        `env:"SNUG_TLS_CERT" help:"PEM file of the certificate for https; read again when it changes"`
 	TLSKey      folder        `env:"SNUG_TLS_KEY" help:"PEM file of the certificate's key"`
 	OnFailure   onFailure     `env:"SNUG_ON_FAILURE" envDefault:"keep" help:"when a needed service has failed for good: keep (retry slowly) or exit (with code 3)"`
+	Metrics     metricsAccess `env:"SNUG_METRICS" envDefault:"token" help:"who may read /metrics: off (nobody), token (who has the one in the data's secrets/metrics-token) or public"`
 	PUID        *userID       `env:"PUID" help:"user to run as when started as root; default: who owns the data"`
 	PGID        *userID       `env:"PGID" help:"group to run as when started as root"`
 }

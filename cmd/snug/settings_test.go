@@ -34,6 +34,7 @@ func TestWrongSettingIsRefusedByName(t *testing.T) {
 		"SNUG_PUBLIC_URL=chat.example.org":       `SNUG_PUBLIC_URL="chat.example.org": must be a URL that begins with http:// or https://`,
 		"SNUG_DATABASE_URL=mysql://u:secret@h/d": `SNUG_DATABASE_URL="mysql://u:xxxxx@h/d": must be a URL`,
 		"SNUG_REDIS_URL=h:6379":                  `must be a URL that begins with redis://`,
+		"SNUG_METRICS=on":                        `SNUG_METRICS="on": must be off, token or public`,
 		"PUID=0":                                 `PUID="0": must be the number of a user`,
 		"PGID=staff":                             `PGID="staff": must be the number of a user`,
 		"SNUG_LISTEN_FILE=/does/not/exist":       `SNUG_LISTEN_FILE: open /does/not/exist`,
