@@ -9,8 +9,8 @@
 // path, who may, and the handler. operation.go registers typed handlers with huma, which checks their input and
 // describes them in OpenAPI; docs.go makes a page of that. auth.go finds out who asks; errors.go has the one table of
 // error codes and the one form of errors. The handlers are in the files named for what they are about: workspace.go,
-// sessions.go, users.go, invites.go, channels.go, messages.go, health.go, and admin.go, metrics.go,
-// and static.go for the files of the web client.
+// sessions.go, users.go, invites.go, channels.go, messages.go, health.go, admin.go, metrics.go, and static.go for the files
+// of the web client.
 //
 // # A message
 //

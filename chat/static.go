@@ -10,11 +10,13 @@ import (
 	"mime"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 )
 
-// site is the web client: files that are read, compressed and named by their content once, at the start.
+// site is the web client: files that are read and named by their content once, at the start, and compressed when they are
+// first asked for. Compressing all of them took longer than everything else that a server does before it is ready.
 type site struct {
 	files map[string]*siteFile // by path, "/js/app.js"
 	index *siteFile
@@ -24,7 +26,7 @@ type siteFile struct {
 	contentType string
 	etag        string
 	plain       []byte
-	gzipped     []byte // nil where compressing does not pay
+	gzipped     func() []byte // nil where compressing does not pay
 }
 
 // contentTypes are those the system's tables may not know, or know differently from machine to machine.
@@ -44,8 +46,8 @@ func newSite(files fs.FS) (*site, error) {
 		if err != nil {
 			return err
 		}
-		s.files["/"+name], err = newSiteFile(name, content)
-		return err
+		s.files["/"+name] = newSiteFile(name, content)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read embedded files: %w", err)
@@ -56,27 +58,30 @@ func newSite(files fs.FS) (*site, error) {
 	return s, nil
 }
 
-func newSiteFile(name string, content []byte) (*siteFile, error) {
+func newSiteFile(name string, content []byte) *siteFile {
 	sum := sha256.Sum256(content)
 	f := &siteFile{plain: content, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 	if f.contentType = contentTypes[path.Ext(name)]; f.contentType == "" {
 		f.contentType = mime.TypeByExtension(path.Ext(name))
 	}
+	f.gzipped = sync.OnceValue(func() []byte { return compress(content) })
+	return f
+}
+
+// compress returns content in gzip's format, or nil when that does not pay.
+func compress(content []byte) []byte {
 	var buf bytes.Buffer
 	w, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
+	if _, err = w.Write(content); err == nil {
+		err = w.Close()
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
+	if err != nil || buf.Len() >= len(content)*9/10 {
+		return nil
 	}
-	if buf.Len() < len(content)*9/10 {
-		f.gzipped = buf.Bytes()
-	}
-	return f, nil
+	return buf.Bytes()
 }
 
 // serve answers what no route has answered: the files, and the page itself at the addresses that its script shows.
@@ -98,11 +103,11 @@ func (s *site) serve(c *fiber.Ctx) error {
 		return c.SendStatus(fiber.StatusNotModified)
 	}
 	c.Set(fiber.HeaderContentType, file.contentType)
-	if file.gzipped != nil && strings.Contains(c.Get(fiber.HeaderAcceptEncoding), "gzip") {
-		c.Set(fiber.HeaderContentEncoding, "gzip")
-		return c.Send(file.gzipped)
+	if !strings.Contains(c.Get(fiber.HeaderAcceptEncoding), "gzip") || file.gzipped() == nil {
+		return c.Send(file.plain)
 	}
-	return c.Send(file.plain)
+	c.Set(fiber.HeaderContentEncoding, "gzip")
+	return c.Send(file.gzipped())
 }
 
 // isPage reports whether the web client has a view at that path.
