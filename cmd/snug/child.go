@@ -104,10 +104,6 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		return err
 	}
 	defer quick.Close()
-	metrics, err := openMetrics(settings)
-	if err != nil {
-		return err
-	}
 	security, err := openTLS(settings)
 	if err != nil {
 		return err
@@ -122,7 +118,7 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		Handover:      sockets.handover,
 		Successor:     sockets.successor,
 		ControlSocket: filepath.Join(string(settings.Run), "control.sock"),
-		Metrics:       metrics,
+		Metrics:       openMetrics(settings, log),
 		PublicURL:     string(settings.PublicURL),
 		Version:       version,
 		Logger:        log,

@@ -14,12 +14,13 @@ import (
 //go:embed waiting.html
 var waitingPage string
 
-// newFront answers on the public port whenever chat does not: the health in full, a waiting page to browsers,
+// newFront answers on the public port whenever chat does not: the health and the metrics in full, a waiting page to browsers,
 // and 503 to programs.
-func newFront(health http.Handler) http.Handler {
+func newFront(health, metrics http.Handler) http.Handler {
 	policy := waitingPolicy()
 	routes := http.NewServeMux()
 	routes.Handle("GET /api/health", health)
+	routes.Handle("GET /metrics", metrics)
 	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		w.Header().Set("Cache-Control", "no-store")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,19 +36,20 @@ func (m *metricsAccess) UnmarshalText(text []byte) error {
 // metricsTokenFile is where whoever sets up Prometheus finds the token.
 func metricsTokenFile(data string) string { return filepath.Join(data, "secrets", "metrics-token") }
 
-// openMetrics is the access that is set, with its token, which is made if there is none yet.
-func openMetrics(settings Settings) (chat.Metrics, error) {
+// openMetrics is the access that is set, with its token, which is made if there is none yet. When that fails, as on a
+// full disk, nobody may read them, and all else goes on.
+func openMetrics(settings Settings, log *slog.Logger) chat.Metrics {
 	switch settings.Metrics {
 	case metricsPublic:
-		return chat.Metrics{Public: true}, nil
+		return chat.Metrics{Public: true}
 	case metricsToken:
 		token, err := ensureToken(metricsTokenFile(string(settings.Data)))
 		if err != nil {
-			return chat.Metrics{}, fmt.Errorf("prepare the token of the metrics: %w", err)
+			log.Error("nobody may read the metrics, as their token cannot be made or read", "error", err)
 		}
-		return chat.Metrics{Token: token}, nil
+		return chat.Metrics{Token: token}
 	}
-	return chat.Metrics{}, nil
+	return chat.Metrics{}
 }
 
 // ensureToken reads a token, or makes one. Of two that make it at once, both get the first one's.

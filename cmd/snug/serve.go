@@ -205,16 +205,13 @@ func (a *appliance) run(ctx context.Context) error {
 		return err
 	}
 	health := supervisor.HealthReporter{Supervisor: table, Version: version, Started: a.started}
-	control := supervisor.Control{
-		Health:  health,
-		Socket:  a.socket("control.sock"),
-		Logs:    journal,
-		Metrics: metrics.Handler(metrics.Config{Supervisor: table, Namespace: "snug"}),
-	}
+	measures := metrics.Handler(metrics.Config{Supervisor: table, Namespace: "snug"})
+	control := supervisor.Control{Health: health, Socket: a.socket("control.sock"), Logs: journal, Metrics: measures}
+	front := newFront(health, guardMetrics(openMetrics(a.settings, a.log), measures))
 
 	serving, stopServing := context.WithCancel(context.Background())
 	var servers errgroup.Group
-	servers.Go(func() error { return a.port.Serve(serving, newFront(health)) })
+	servers.Go(func() error { return a.port.Serve(serving, front) })
 	servers.Go(func() error { return control.Serve(serving) })
 	a.background.Go(func() { a.obey(serving, table) })
 	defer a.background.Wait()
