@@ -24,8 +24,9 @@ func checkSocket(ctx context.Context, path string) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	value := uuid.NewString()
-	question := resp("SET", checkKey, value, "EX", "10") + resp("GET", checkKey)
-	want := fmt.Sprintf("+OK\r\n$%d\r\n%s\r\n", len(value), value)
+	// A transaction, so that checks at the same time do not get each other's values.
+	question := resp("MULTI") + resp("SET", checkKey, value, "EX", "10") + resp("GET", checkKey) + resp("EXEC")
+	want := fmt.Sprintf("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n$%d\r\n%s\r\n", len(value), value)
 	got := make([]byte, len(want))
 	if _, err = io.WriteString(conn, question); err == nil {
 		var n int

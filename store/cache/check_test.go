@@ -12,10 +12,10 @@ import (
 
 func TestCheckOfASocketTellsWhatIsWrong(t *testing.T) {
 	for answer, want := range map[string]string{
-		"+OK\r\n$36\r\n":               "unexpected EOF",
-		"-ERR out of memory\r\n":       `it answered "-ERR out`,
-		"+OK\r\n$-1\r\n" + "+more\r\n": `it answered "+OK\r\n$-1`,
-		"":                             "EOF",
+		"+OK\r\n+QUEUED\r\n":                                "unexpected EOF",
+		"-ERR out of memory\r\n":                            `it answered "-ERR out`,
+		"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n$-1\r\n": `it answered "+OK`,
+		"": "EOF",
 	} {
 		path := filepath.Join(t.TempDir(), "s")
 		listener, err := net.Listen("unix", path)
