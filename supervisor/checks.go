@@ -58,9 +58,8 @@ func URLCheck(url string) Check {
 }
 
 // HTTPCheck asks for a path on an HTTP server behind a unix socket, by a new connection each time; any status
-// from 200 to 299 is good. The first line of another answer is the error. It is meant to be asked all day long: a
-// client of net/http would cost three times as much, most of it for goroutines that one question does not need. In the
-// socket's path {slot} stands for the slot of the process.
+// from 200 to 299 is good. The first line of another answer is the error. In the socket's path {slot} stands for the
+// slot of the process. It is asked all day long, and needs neither the pool nor the goroutines of a client of net/http.
 func HTTPCheck(socket, path string) Check {
 	return func(ctx context.Context, p Process) error {
 		conn, err := new(net.Dialer).DialContext(ctx, "unix", strings.ReplaceAll(socket, "{slot}", strconv.Itoa(p.Slot)))

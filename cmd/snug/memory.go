@@ -38,11 +38,11 @@ type memoryPlan struct {
 	Postgres postgres.Memory `json:"postgres"`
 }
 
-// What PostgreSQL takes apart from what is set: its processes without a client, and a backend that has run the
-// queries of chat, measured as private memory with PostgreSQL 15.
+// What PostgreSQL takes apart from what is set, as private memory of PostgreSQL 15: its processes without a client
+// have 4 MB, a backend 1.5 MB at its start and 2.6 MB after the queries of chat.
 const (
 	postgresBase    = 8 * mB
-	postgresBackend = 2 * mB
+	postgresBackend = 2600 * kB
 )
 
 // otherConnections are those of PostgreSQL that no pool of chat uses: three for superusers, of which the probe takes
@@ -73,7 +73,7 @@ func planPostgres(limit int64, pool int) postgres.Memory {
 	return postgres.Memory{
 		SharedBuffers:      clamp(limit/8, 16*mB, 8*gB),
 		MaxConnections:     connections,
-		WorkMem:            clamp((limit-64*mB)/(12*int64(connections)), 64*kB, 32*mB) / kB * kB,
+		WorkMem:            clamp((limit-88*mB)/(12*int64(connections)), 64*kB, 32*mB) / kB * kB,
 		MaintenanceWorkMem: clamp(limit/64, 2*mB, gB) / kB * kB,
 		AutovacuumWorkers:  int(clamp(limit/(512*mB), 1, 3)),
 		EffectiveCacheSize: limit / 4,

@@ -13,8 +13,8 @@ import (
 const checkKey = "snug:check"
 
 // checkSocket is Check for a server behind a unix socket without a password, which is the embedded one. It is asked every
-// other second for as long as the appliance runs, and a client of go-redis costs thirty times as much to make as this
-// one question does. https://redis.io/docs/latest/develop/reference/protocol-spec/
+// other second for as long as the appliance runs, and needs neither the pool nor the goroutines of a client of its own.
+// https://redis.io/docs/latest/develop/reference/protocol-spec/
 func checkSocket(ctx context.Context, path string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
