@@ -30,8 +30,12 @@ const (
 	serverIsReady   = "database system is ready to accept connections"
 )
 
-// crashOf is "server process (PID 123) was terminated by signal 9: Killed", and the same of PostgreSQL's other processes.
-var crashOf = regexp.MustCompile(`^.+ \(PID (\d+)\) (?:was terminated by signal|exited with exit code) \d+`)
+// crashOf is "server process (PID 123) was terminated by signal 9: Killed", and the same of PostgreSQL's other processes. The
+// startup process also ends with an exit code when it cannot recover; others do so without a crash.
+var crashOf = regexp.MustCompile(`^(?:.+ \(PID (\d+)\) was terminated by signal (\d+)|startup process \(PID (\d+)\) exited with exit code)`)
+
+// abort is the signal by which a process of PostgreSQL ends itself after it has logged a PANIC (SIGABRT, signal(7)).
+const abort = "6"
 
 // CrashWatch reads PostgreSQL's log for crash restarts, which it hastens, and of which it knows the cause.
 //
@@ -66,7 +70,8 @@ func (w *CrashWatch) note(line LogLine) {
 	}
 	if crash := crashOf.FindStringSubmatch(line.Message); crash != nil {
 		w.cause = line.Message
-		if strconv.Itoa(w.failure.Pid) == crash[1] {
+		failed := strconv.Itoa(w.failure.Pid)
+		if crash[1] == failed && crash[2] == abort || crash[3] == failed {
 			w.cause = w.failure.Message
 			w.panic, w.panicked = w.failure.Message, time.Now()
 		}

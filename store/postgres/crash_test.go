@@ -164,17 +164,21 @@ func TestCauseOfACrash(t *testing.T) {
 	for name, test := range map[string]struct {
 		lines []postgres.LogLine
 		want  string
+		panic bool
 	}{
-		"none":     {nil, ""},
-		"an error": {[]postgres.LogLine{line(7, true, "division by zero")}, ""},
-		"killed":   {[]postgres.LogLine{line(8, true, "division by zero"), line(1, false, killed)}, killed},
+		"none":                             {nil, "", false},
+		"an error":                         {[]postgres.LogLine{line(7, true, "division by zero")}, "", false},
+		"killed":                           {[]postgres.LogLine{line(8, true, "division by zero"), line(1, false, killed)}, killed, false},
+		"killed after an error of its own": {[]postgres.LogLine{line(7, true, "division by zero"), line(1, false, killed)}, killed, false},
+		"a plain shutdown": {[]postgres.LogLine{
+			line(1, false, `background worker "logical replication launcher" (PID 7) exited with exit code 1`)}, "", false},
 		"a panic": {[]postgres.LogLine{
 			line(7, true, "could not fdatasync"), line(1, false, "server process (PID 7) was terminated by signal 6: Aborted"),
-			line(9, true, "the database system is in recovery mode")}, "could not fdatasync"},
+			line(9, true, "the database system is in recovery mode")}, "could not fdatasync", true},
 		"of the startup": {[]postgres.LogLine{
-			line(7, true, "No space left"), line(1, false, "startup process (PID 7) exited with exit code 1")}, "No space left"},
+			line(7, true, "No space left"), line(1, false, "startup process (PID 7) exited with exit code 1")}, "No space left", true},
 		"recovered": {[]postgres.LogLine{
-			line(1, false, killed), line(1, false, "database system is ready to accept connections")}, ""},
+			line(1, false, killed), line(1, false, "database system is ready to accept connections")}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var watch postgres.CrashWatch
@@ -183,6 +187,9 @@ func TestCauseOfACrash(t *testing.T) {
 			}
 			if got := watch.Cause(); got != test.want {
 				t.Errorf("the cause is %q, want %q", got, test.want)
+			}
+			if err := watch.Check(); (err != nil) != test.panic {
+				t.Errorf("the watch tells of a panic: %v", err)
 			}
 		})
 	}
