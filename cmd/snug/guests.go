@@ -1,11 +1,9 @@
 package main
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"snug/supervisor"
@@ -33,13 +31,4 @@ func guestEnviron(address string) []string {
 		return strings.HasPrefix(base, "SNUG_") || slices.Contains([]string{"PUID", "PGID", "GOMEMLIMIT"}, base)
 	})
 	return append(environ, "SNUG_URL="+address)
-}
-
-// localURL is where a process on this machine reaches chat, whatever name people know it by.
-func localURL(addr *net.TCPAddr) string {
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 }

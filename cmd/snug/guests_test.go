@@ -5,9 +5,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"snug/supervisor"
 )
 
 func TestServicesOfTheUser(t *testing.T) {
@@ -57,9 +60,20 @@ func TestServicesOfTheUser(t *testing.T) {
 }
 
 func TestAddressForServicesOfTheUser(t *testing.T) {
-	for address, want := range map[string]string{"0.0.0.0": "http://127.0.0.1:80", "::": "http://127.0.0.1:80", "10.1.2.3": "http://10.1.2.3:80", "::1": "http://[::1]:80"} {
-		if got := localURL(&net.TCPAddr{IP: net.ParseIP(address), Port: 80}); got != want {
-			t.Errorf("%s: %s, want %s", address, got, want)
+	for address, want := range map[string]string{"0.0.0.0": "http://127.0.0.1:", "127.0.0.1": "http://127.0.0.1:", "::1": "http://[::1]:"} {
+		listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(address)})
+		if err != nil {
+			t.Logf("%s: %v", address, err) // a machine without IPv6
+			continue
+		}
+		defer listener.Close()
+		port, err := supervisor.HoldPort(listener)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &appliance{port: port}
+		if got := a.localURL(); got != want+strconv.Itoa(port.Addr().Port) {
+			t.Errorf("%s: %s, want %s and the port", address, got, want)
 		}
 	}
 }

@@ -1,29 +1,14 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"net"
 	"os"
-	"path/filepath"
 	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"snug/store"
-	"snug/store/cache"
-	"snug/store/postgres"
 	"snug/supervisor"
-	"snug/supervisor/metrics"
 )
 
 // services is the whole appliance: what runs, after what, how it is probed and how it stops.
@@ -106,22 +91,6 @@ func (a *appliance) external(table []supervisor.Service) []supervisor.Service {
 	return services
 }
 
-// appliance is what `snug serve` runs. Everything in it is open before the first service starts.
-type appliance struct {
-	settings Settings
-	instance *instance
-	log      *slog.Logger
-	port     *supervisor.HeldPort
-	memory   memoryPlan
-	started  time.Time
-	// background are the goroutines that answer signals.
-	background sync.WaitGroup
-	// The supervisor's own ways to ask the services whether they are well.
-	postgres *postgres.Prober
-	database *store.Store
-	cache    *cache.Client
-}
-
 func newServeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
@@ -184,151 +153,4 @@ func serve(cmd *cobra.Command) error {
 	}
 	defer a.closeProbes()
 	return a.run(cmd.Context())
-}
-
-// run supervises until ctx ends. The port and the control socket answer until the last service has ended.
-func (a *appliance) run(ctx context.Context) error {
-	services := a.external(a.services())
-	added, wrong := guests(a.instance.Data, services, guestEnviron(localURL(a.port.Addr())))
-	services = append(services, added...)
-	journal := supervisor.NewJournal(supervisor.JournalConfig{Services: namesOf(services)})
-	a.log = slog.New(journal.Handler(a.log.Handler()))
-	for _, err := range wrong {
-		a.log.Error("left out a service: " + err.Error())
-	}
-	table, err := supervisor.New(supervisor.Config{
-		Services:  services,
-		Logger:    a.log,
-		OnFailure: supervisor.OnFailure(a.settings.OnFailure),
-	})
-	if err != nil {
-		return err
-	}
-	health := supervisor.HealthReporter{Supervisor: table, Version: version, Started: a.started}
-	measures := metrics.Handler(metrics.Config{Supervisor: table, Namespace: "snug"})
-	control := supervisor.Control{Health: health, Socket: a.socket("control.sock"), Logs: journal, Metrics: measures}
-	front := newFront(health, guardMetrics(openMetrics(a.settings, a.log), measures))
-
-	serving, stopServing := context.WithCancel(context.Background())
-	var servers errgroup.Group
-	servers.Go(func() error { return a.port.Serve(serving, front) })
-	servers.Go(func() error { return control.Serve(serving) })
-	a.background.Go(func() { a.obey(serving, table) })
-	defer a.background.Wait()
-	defer stopServing()
-
-	servers.Go(func() error {
-		for table.Snapshot().Condition != supervisor.ConditionHealthy && serving.Err() == nil {
-			time.Sleep(50 * time.Millisecond)
-		}
-		giveBackMemory(a.log)
-		return nil
-	})
-
-	a.log.Info("snug starts", "version", version, "url", a.url(), "data", a.instance.Data, "user", os.Geteuid())
-	err = table.Run(ctx)
-	journal.Close()
-	stopServing()
-	err = errors.Join(err, servers.Wait())
-	a.log.Info("snug stopped")
-	return err
-}
-
-func namesOf(services []supervisor.Service) []string {
-	var names []string
-	for _, service := range services {
-		names = append(names, service.Name)
-	}
-	return names
-}
-
-// openProbes prepares the connections; none is made yet.
-func (a *appliance) openProbes() (err error) {
-	a.postgres = postgres.NewProber(a.postgresConfig())
-	if a.settings.DatabaseURL != "" {
-		a.database, err = store.Open(context.Background(), store.Config{URL: string(a.settings.DatabaseURL), MaxConns: 1})
-		if err != nil {
-			return usageError{fmt.Errorf("SNUG_DATABASE_URL: %w", err)}
-		}
-	}
-	a.cache, err = cache.Open(cacheURL(a.settings, a.instance.Run))
-	return err
-}
-
-func (a *appliance) closeProbes() {
-	a.postgres.Close()
-	if a.database != nil {
-		a.database.Close()
-	}
-	_ = a.cache.Close()
-}
-
-func (a *appliance) postgresConfig() postgres.Config {
-	return postgresConfig(a.settings, a.instance.Data, a.instance.Run, a.log)
-}
-
-func (a *appliance) postgresCommand() (supervisor.Command, error) {
-	argv, err := postgres.Command(a.postgresConfig())
-	if err != nil {
-		return supervisor.Command{}, err
-	}
-	return supervisor.Command{Path: argv[0], Args: argv, Env: override(environ(nothing), postgresOOM()...)}, nil
-}
-
-// child makes the command of a service that is this binary itself, also if the file was replaced meanwhile.
-func (a *appliance) child(name string, secrets []string) func() (supervisor.Command, error) {
-	return func() (supervisor.Command, error) {
-		return supervisor.Command{
-			Path: "/proc/self/exe",
-			Args: []string{"snug", "child", name},
-			Env:  override(environ(secrets), append(a.memory.environ(name), "SNUG_DATA="+a.instance.Data, "SNUG_RUN="+a.instance.Run)...),
-		}, nil
-	}
-}
-
-// Settings that hold a password are given only to the services that need them.
-var (
-	databaseSecrets = []string{"SNUG_DATABASE_URL", "SNUG_REDIS_URL"}
-	nothing         []string
-)
-
-// environ is our own environment without the secrets that a service does not need.
-func environ(needed []string) []string {
-	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(databaseSecrets, name) && !slices.Contains(needed, name)
-	})
-}
-
-// override sets variables in an environment, in whatever way they were given before.
-func override(environ []string, variables ...string) []string {
-	var names []string
-	for _, variable := range variables {
-		name, _, _ := strings.Cut(variable, "=")
-		names = append(names, name, name+"_FILE", "FILE__"+name)
-	}
-	environ = slices.DeleteFunc(environ, func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(names, name)
-	})
-	return append(environ, variables...)
-}
-
-func (a *appliance) socket(name string) string { return filepath.Join(a.instance.Run, name) }
-
-// url is where a person on this machine reaches the appliance.
-func (a *appliance) url() string {
-	if a.settings.PublicURL != "" {
-		return string(a.settings.PublicURL)
-	}
-	addr := a.port.Addr()
-	host := "localhost"
-	if !addr.IP.IsUnspecified() && !addr.IP.IsLoopback() {
-		host = addr.IP.String()
-	}
-	scheme := "http://"
-	if a.port.TLS != nil {
-		scheme = "https://"
-	}
-	return scheme + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 }

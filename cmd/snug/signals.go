@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/pprof"
+	"sync"
 	"syscall"
 
 	"snug/supervisor"
@@ -20,7 +21,9 @@ var signals = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, sysca
 
 // obey does what signals ask for, until ctx ends. That the first SIGTERM stops the appliance is not done here: it ends
 // the context of the command.
-func (a *appliance) obey(ctx context.Context, table *supervisor.Supervisor) {
+func (a *appliance) obey(ctx context.Context, table *supervisor.Supervisor) error {
+	var restarts sync.WaitGroup
+	defer restarts.Wait()
 	received := make(chan os.Signal, 8)
 	signal.Notify(received, signals...)
 	defer signal.Stop(received)
@@ -28,7 +31,7 @@ func (a *appliance) obey(ctx context.Context, table *supervisor.Supervisor) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case sig := <-received:
 			switch sig {
 			case syscall.SIGTERM, syscall.SIGINT:
@@ -36,7 +39,7 @@ func (a *appliance) obey(ctx context.Context, table *supervisor.Supervisor) {
 					table.Hurry()
 				}
 			case syscall.SIGHUP:
-				a.background.Go(func() { a.restart(ctx, table, "chat") })
+				restarts.Go(func() { a.restart(ctx, table, "chat") })
 			case syscall.SIGUSR1:
 				a.logState(table)
 			case syscall.SIGQUIT:
