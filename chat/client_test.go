@@ -215,7 +215,7 @@ type frame struct {
 	Message    json.RawMessage    `json:"message"`
 	Code       string             `json:"code"`
 	ClientID   string             `json:"client_id"`
-	RetryAfter float64            `json:"retry_after"`
+	RetryAfter int                `json:"retry_after"`
 	Fields     map[string]string  `json:"fields"`
 	ChannelID  uuid.UUID          `json:"channel_id"`
 	UserID     uuid.UUID          `json:"user_id"`

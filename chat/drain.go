@@ -45,13 +45,14 @@ var longAgo = time.Unix(1, 0)
 // goodbyes is how sockets are sent away.
 type goodbyes struct {
 	longest time.Duration // over which the goodbyes are spread at most
-	back    time.Duration // when a client is to come back, and up to twice that
+	back    int           // seconds after which a client is to come back, or one more
 	answer  time.Duration // how long it may take to answer the close
 }
 
 var (
-	goodbyeToHeir = goodbyes{longest: 2 * time.Second, back: 50 * time.Millisecond, answer: closeWait}
-	goodbyeForNow = goodbyes{longest: 500 * time.Millisecond, back: time.Second, answer: 500 * time.Millisecond}
+	// To the server that takes over a client may come at once: the goodbyes are spread already.
+	goodbyeToHeir = goodbyes{longest: 2 * time.Second, answer: closeWait}
+	goodbyeForNow = goodbyes{longest: 500 * time.Millisecond, back: 1, answer: 500 * time.Millisecond}
 )
 
 // after is when the nth of some sockets is told goodbye.
@@ -62,10 +63,12 @@ func (g goodbyes) after(n, count int) time.Duration {
 
 // ending is how one socket ends.
 func (g goodbyes) ending() ending {
-	back := g.back + rand.N(g.back)
-	return ending{code: closeRestart, reason: "server restarts", answer: g.answer, last: encodeFrame(goodbyeFrame{
-		Type: "goodbye", Reason: "restart", RetryAfter: back.Round(time.Millisecond).Seconds(),
-	})}
+	back := g.back
+	if back > 0 {
+		back += rand.N(2)
+	}
+	return ending{code: closeRestart, reason: "server restarts", answer: g.answer,
+		last: encodeFrame(goodbyeFrame{Type: "goodbye", Reason: "restart", RetryAfter: back})}
 }
 
 // goodbye ends all sockets in a way that makes their clients come back, and returns when they are gone. When ctx ends

@@ -82,9 +82,9 @@ type (
 		Online bool      `json:"online"`
 	}
 	goodbyeFrame struct {
-		Type       string  `json:"type"`
-		Reason     string  `json:"reason"`
-		RetryAfter float64 `json:"retry_after"` // seconds
+		Type       string `json:"type"`
+		Reason     string `json:"reason"`
+		RetryAfter int    `json:"retry_after"` // seconds
 	}
 )
 

@@ -192,8 +192,8 @@ func (s *storm) speak(at *socket, send object) (acked bool, err error) {
 		case err != nil:
 			return false, fmt.Errorf("the socket ended, goodbye %t: %w", told, err)
 		case f.Type == "goodbye":
-			if told = true; f.RetryAfter <= 0 || f.RetryAfter > 0.2 {
-				return false, fmt.Errorf("goodbye says to come back after %v s", f.RetryAfter)
+			if told = true; f.RetryAfter != 0 {
+				return false, fmt.Errorf("goodbye says to come back after %d s", f.RetryAfter)
 			}
 		case f.Type == "error":
 			return false, fmt.Errorf("answered %+v", f)

@@ -34,6 +34,7 @@ func (s *Supervisor) mind(u *unit, r *run, slot int) {
 type system struct {
 	reaper *reaper
 	log    *slog.Logger
+	floods map[string]*flood
 }
 
 func (y *system) signal(pid int, sig syscall.Signal) { y.reaper.signalGroup(pid, sig) }
@@ -62,7 +63,7 @@ func (y *system) launch(s Service, slot int, r *run) (int, <-chan Exit, error) {
 		capture(captureConfig{
 			output:    output,
 			log:       y.log.With(serviceKey, s.Name),
-			flood:     newFlood(DefaultLogLimit),
+			flood:     y.floods[s.Name],
 			process:   Process{Pid: child.pid, Slot: slot},
 			onLine:    s.OnLine,
 			lastError: &r.lastError,

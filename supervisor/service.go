@@ -61,11 +61,11 @@ type Service struct {
 	Overlap bool
 	// ParentDeath is what the kernel sends when the supervisor dies (PR_SET_PDEATHSIG); zero means SIGKILL.
 	ParentDeath syscall.Signal
-	// OnLine is told of every line that the service prints, in order. It is called outside the loop and must be quick:
-	// the service's output waits for it.
+	// OnLine is told of every line that the service prints, in order, but for those of a flood (see [LogLimit]). It is
+	// called outside the loop and must be quick: the service's output waits for it.
 	OnLine func(Process, Line)
-	// OOMScore is added to the kernel's inclination to end this service when memory runs out, from -1000 to 1000
-	// (/proc/PID/oom_score_adj, proc(5)). What is below the supervisor's own needs a capability, and is left out without.
+	// OOMScore is the service's place in the room between the supervisor's own oom_score_adj and 1000 (proc(5)): the
+	// higher, the sooner the kernel ends it when memory runs out. See [OOMScoreAdj].
 	OOMScore int
 }
 

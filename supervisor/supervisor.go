@@ -23,6 +23,7 @@ type Supervisor struct {
 	workers   sync.WaitGroup
 	published atomic.Pointer[publication]
 	history   *history
+	floods    map[string]*flood // by service
 
 	// Of the loop alone.
 	stopping   bool
@@ -70,12 +71,14 @@ func New(config Config) (*Supervisor, error) {
 		events:    make(chan event),
 		over:      make(chan struct{}),
 		history:   newHistory(),
+		floods:    map[string]*flood{},
 	}
 	now := time.Now()
 	for _, service := range config.Services {
 		u := &unit{Service: service.withDefaults(), state: StateWaiting, since: now, restarts: map[Cause]int{}}
 		u.check = Result{At: now, Error: "not asked yet"}
 		s.units = append(s.units, u)
+		s.floods[u.Name] = newFlood(DefaultLogLimit)
 	}
 	s.publish()
 	return s, nil
@@ -92,7 +95,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return err
 	}
 	s.reaper = reaper
-	s.launcher = &system{reaper: reaper, log: s.log}
+	s.launcher = &system{reaper: reaper, log: s.log, floods: s.floods}
 	reaping, stopReaping := context.WithCancel(context.Background())
 	var reaped sync.WaitGroup
 	reaped.Go(func() { reaper.run(reaping) })
@@ -108,6 +111,15 @@ func (s *Supervisor) Run(ctx context.Context) error {
 // Hurry stops everything at once instead of gracefully: each process that is asked to stop gets the next step of its
 // escalation now, and nothing waits for anything else. Each further call goes a step further.
 func (s *Supervisor) Hurry() { s.tell(stopAsked{hurry: true}) }
+
+// DroppedLines counts the lines that each service has printed too fast to be kept, see [LogLimit].
+func (s *Supervisor) DroppedLines() map[string]int64 {
+	dropped := map[string]int64{}
+	for name, flood := range s.floods {
+		dropped[name] = flood.dropped.Load()
+	}
+	return dropped
+}
 
 func (s *Supervisor) loop(ctx context.Context) {
 	for _, u := range s.units {

@@ -14,7 +14,6 @@ import (
 // Collector reads a supervisor whenever it is asked. Each name begins with the namespace.
 type Collector struct {
 	supervisor *supervisor.Supervisor
-	dropped    func() map[string]int64
 
 	state, required, restarts, startSeconds, checkOK, checkSeconds *prometheus.Desc
 	processes, memory, cpu, droppedLines, condition                *prometheus.Desc
@@ -25,8 +24,6 @@ type Config struct {
 	Supervisor *supervisor.Supervisor
 	// Namespace is what each metric's name begins with.
 	Namespace string
-	// Dropped counts the lines that each service printed too fast to be kept; nil leaves that metric out.
-	Dropped func() map[string]int64
 }
 
 // states are all, so that each is told as 0 or 1.
@@ -52,7 +49,6 @@ func New(config Config) *Collector {
 	}
 	return &Collector{
 		supervisor:   config.Supervisor,
-		dropped:      config.Dropped,
 		state:        desc("service_state", "1 for the state that the service is in, 0 for the others.", "service", "state"),
 		required:     desc("service_required", "1 if the whole is unhealthy without the service.", "service"),
 		restarts:     desc("service_restarts_total", "Starts after the first, by what made them necessary.", "service", "cause"),
@@ -107,10 +103,8 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 		gauge(c.memory, float64(usage.MemoryBytes), service.Name)
 		counter(c.cpu, usage.CPUSeconds, service.Name)
 	}
-	if c.dropped != nil {
-		for service, lines := range c.dropped() {
-			counter(c.droppedLines, float64(lines), service)
-		}
+	for service, lines := range c.supervisor.DroppedLines() {
+		counter(c.droppedLines, float64(lines), service)
 	}
 }
 

@@ -11,9 +11,9 @@ test("the wait grows from attempt to attempt up to a limit, and is spread", () =
   assert.ok(reconnectDelay({ ...lost, random: 0.999 }) < 500);
 });
 
-test("a goodbye's wish is kept to the millisecond: the server has spread it already", () => {
-  assert.equal(reconnectDelay({ ...lost, code: CLOSE.serviceRestart, retryAfter: 0.073 }), 73);
-  assert.equal(reconnectDelay({ ...lost, code: CLOSE.serviceRestart, retryAfter: 2 }), 2000);
+test("a goodbye's wish is kept, give or take a moment", () => {
+  assert.equal(reconnectDelay({ ...lost, code: CLOSE.serviceRestart, retryAfter: 0 }), 50);
+  assert.equal(reconnectDelay({ ...lost, code: CLOSE.serviceRestart, retryAfter: 2 }), 2050);
 });
 
 test("who said too much waits longer", () => {

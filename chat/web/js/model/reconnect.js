@@ -17,11 +17,11 @@ const TOO_MUCH_DELAY_MS = 10_000;
  * retryAfter: the seconds a goodbye asked for, or null; random: in [0, 1).
  *
  * Exponential, and spread by chance, so that a server that comes back is not met by everybody at once. What a goodbye
- * asks for is spread by the server, and is kept as it is.
+ * asks for is kept, give or take a moment.
  */
 export function reconnectDelay({ attempt, code, retryAfter, random }) {
   if (retryAfter !== null) {
-    return retryAfter * 1000;
+    return retryAfter * 1000 + random * 100;
   }
   const grown = Math.min(FIRST_DELAY_MS * 2 ** attempt, LONGEST_DELAY_MS);
   const base = code === CLOSE.tooMuch ? Math.max(grown, TOO_MUCH_DELAY_MS) : grown;
