@@ -207,12 +207,26 @@ func (s *Supervisor) outcomeOf(u *unit, o *order) (done bool, err error) {
 
 // blocked says whether a service waits for one that is not on its way up.
 func (s *Supervisor) blocked(u *unit) (bool, error) {
-	for _, name := range u.After {
-		before := s.unit(name)
-		if !before.beenReady && (before.state == StateFailed || before.state == StateBackoff || before.state == StateStopped) {
-			return true, fmt.Errorf("%s waits for %s, which is %s: %s; it starts by itself as soon as that is ready",
-				u.Name, name, before.state, before.reason)
-		}
+	if before := s.obstacle(u); before != nil {
+		return true, fmt.Errorf("%s waits for %s, which is %s: %s; it starts by itself as soon as that is ready",
+			u.Name, before.Name, before.state, before.reason)
 	}
 	return false, nil
+}
+
+// obstacle is what a waiting service waits for, directly or over others that wait, and is not on its way up; or nil.
+func (s *Supervisor) obstacle(u *unit) *unit {
+	for _, name := range u.After {
+		before := s.unit(name)
+		switch {
+		case before.beenReady:
+		case before.state == StateFailed || before.state == StateBackoff || before.state == StateStopped:
+			return before
+		case before.state == StateWaiting:
+			if further := s.obstacle(before); further != nil {
+				return further
+			}
+		}
+	}
+	return nil
 }

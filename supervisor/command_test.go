@@ -184,6 +184,7 @@ func TestCommandThatCannotSucceedSaysWhy(t *testing.T) {
 		s, end := begin(t, w,
 			Service{Name: "base", Required: true, Ready: well},
 			Service{Name: "app", After: []string{"base"}, Required: true, Ready: well},
+			Service{Name: "front", After: []string{"app"}, Ready: well},
 			Service{Name: "outside", Kind: External, Live: well})
 		time.Sleep(time.Minute)
 		for _, test := range []struct {
@@ -196,6 +197,7 @@ func TestCommandThatCannotSucceedSaysWhy(t *testing.T) {
 			{ActionStop, "outside", "run by somebody else", ErrRefused},
 			{"dance", "app", "none of start, stop and restart", ErrRefused},
 			{ActionStart, "app", "app waits for base, which is failed", nil},
+			{ActionStart, "front", "front waits for base, which is failed", nil},
 			{ActionStart, "base", "base did not come up: could not be launched: no such file", nil},
 			{ActionRestart, "base", "base did not come up: could not be launched: no such file", nil},
 		} {
