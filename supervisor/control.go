@@ -72,14 +72,8 @@ func (c Control) Serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	mux := http.NewServeMux()
-	for pattern, handler := range c.routes() {
-		if handler != nil {
-			mux.Handle(pattern, handler)
-		}
-	}
 	server := &http.Server{
-		Handler:           mux,
+		Handler:           c.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
@@ -96,6 +90,16 @@ func (c Control) Serve(ctx context.Context) error {
 	}
 	<-stopped
 	return nil
+}
+
+func (c Control) handler() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, handler := range c.routes() {
+		if handler != nil {
+			mux.Handle(pattern, handler)
+		}
+	}
+	return mux
 }
 
 func (c Control) serveStatus(w http.ResponseWriter, _ *http.Request) {
