@@ -92,7 +92,7 @@ func describeEvents(events []supervisor.Event, paint palette) string {
 	var text strings.Builder
 	for _, e := range events {
 		because := string(e.Cause)
-		if e.Reason != "" {
+		if e.Reason != "" && e.To != supervisor.StateStarting { // which starts for the reason of the line before
 			because = strings.TrimPrefix(because+": "+e.Reason, ": ")
 		}
 		state := cell{text: string(e.To), colour: colourOf(supervisor.Status{State: e.To, Check: supervisor.Result{OK: true}})}
