@@ -71,7 +71,7 @@ func TestLogs(t *testing.T) {
 		{[]string{"logs", "-n", "0"}, exitDone, ""},
 		{[]string{"logs", "chat"}, exitDone, "INF ready service=chat was=starting for=12ms\n"},
 		{[]string{"logs", "--json", "chat"}, exitDone, `"level":"INFO","service":"chat","msg":"ready","was":"starting","for":"12ms"}` + "\n"},
-		{[]string{"logs", "chta"}, exitFailed, "snug: ask the Snug on " + data + `: there is no service "chta": choose one of postgres, chat, supervisor` + "\n"},
+		{[]string{"logs", "chta"}, exitFailed, `snug: there is no service "chta": choose one of postgres, chat, supervisor` + "\n"},
 		{[]string{"logs", "-n", "-3"}, exitUsage, "snug: -n -3: must be a number of lines, 0 or more\n"},
 		{[]string{"logs", "chat", "cache"}, exitUsage, `snug: snug logs takes one service at most, got ["chat" "cache"]` + "\n"},
 		{[]string{"logs", "-n", "x"}, exitUsage, `see snug logs --help`},
