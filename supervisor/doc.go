@@ -8,7 +8,7 @@
 // ended, a probe gave its result, a deadline passed, someone gave a command. Readers get immutable snapshots.
 //
 //	loop      (supervisor.go)  owns the units and decides
-//	happening (happening.go)   what can happen to a service, and what follows
+//	lifecycle (lifecycle.go)   what can happen to a service, and what follows
 //	unit      (unit.go)        one service: its state, and its lives
 //	run       (run.go)         one life: a process, its phase and deadline, the steps of its end
 //	order     (command.go)     a command, carried out in its turn
