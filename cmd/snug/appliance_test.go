@@ -24,7 +24,7 @@ import (
 
 // running is a whole appliance in processes of its own.
 type running struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	log  *logBuffer
 	data string
@@ -51,7 +51,7 @@ func (l *logBuffer) String() string {
 }
 
 // dataIn makes an empty folder for data with a path short enough for sockets.
-func dataIn(t *testing.T) string {
+func dataIn(t testing.TB) string {
 	t.Helper()
 	base, err := os.MkdirTemp("", "snug")
 	if err != nil {
@@ -65,23 +65,35 @@ func dataIn(t *testing.T) string {
 }
 
 // start runs `snug serve` on a data folder, and returns when it says its address.
-func start(t *testing.T, data string, environ ...string) *running {
+func start(t testing.TB, data string, environ ...string) *running {
 	t.Helper()
 	r := launch(t, data, environ...)
+	r.awaitAddress()
+	return r
+}
+
+func (r *running) awaitAddress() {
+	r.t.Helper()
 	r.within(30*time.Second, func() error {
 		if r.url = r.find(`snug starts .*url=(\S+)`); r.url == "" {
 			return fmt.Errorf("it has not said where it listens")
 		}
 		return nil
 	})
-	return r
 }
 
 // launch runs `snug serve` without waiting for anything.
-func launch(t *testing.T, data string, environ ...string) *running {
+func launch(t testing.TB, data string, environ ...string) *running {
+	t.Helper()
+	return launchProgram(t, "/proc/self/exe", data, environ...)
+}
+
+// launchProgram is launch with a binary other than the test's.
+func launchProgram(t testing.TB, program, data string, environ ...string) *running {
 	t.Helper()
 	r := &running{t: t, data: data, log: &logBuffer{}, ended: make(chan struct{})}
 	r.cmd = snugCommand(data, append([]string{"SNUG_LISTEN=127.0.0.1:0"}, environ...), "serve")
+	r.cmd.Path = program
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
