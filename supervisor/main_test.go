@@ -25,22 +25,31 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "supervise":
 		supervise(argument)
+	case "supervise-answerers":
+		superviseAnswerers(argument)
+	case "answer":
+		answer(argument)
 	default:
 		behave(role)
 	}
 }
 
-// supervise runs services named after their behaviour, comma separated, until SIGTERM.
+// supervise runs services named after their behaviour, comma separated, until SIGTERM; a second one hurries.
 func supervise(services string) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
+	terminated := make(chan os.Signal, 2)
+	signal.Notify(terminated, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
 	var table []Service
 	for name := range strings.SplitSeq(services, ",") {
+		grace := time.Second
+		if name == "patient" {
+			grace = time.Minute
+		}
 		table = append(table, Service{
 			Name:     name,
 			Required: true,
 			Ready:    func(context.Context, Process) error { return nil },
-			Stop:     []StopStep{{syscall.SIGTERM, time.Second}},
+			Stop:     []StopStep{{syscall.SIGTERM, grace}},
 			Command: func() (Command, error) {
 				return Command{
 					Path: "/proc/self/exe",
@@ -51,6 +60,12 @@ func supervise(services string) {
 		})
 	}
 	s, err := New(Config{Services: table, Logger: slog.New(slog.NewJSONHandler(os.Stdout, nil))})
+	go func() {
+		<-terminated
+		stop()
+		<-terminated
+		s.Hurry()
+	}()
 	if err == nil {
 		err = s.Run(ctx)
 	}
@@ -66,7 +81,7 @@ func behave(role string) {
 	switch role {
 	case "calm":
 		_ = unix.Pause()
-	case "deaf":
+	case "deaf", "patient":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		time.Sleep(time.Hour)
 	case "escape": // leaves processes in sessions of their own, whose parent is gone at once
@@ -87,6 +102,8 @@ func behave(role string) {
 		mutter()
 	case "supervise-logged":
 		superviseLogged()
+	case "breed-many":
+		breedMany()
 	case "crash":
 		fmt.Println(`{"time":"2026-01-02T03:04:05Z","level":"ERROR","msg":"no disk left"}`)
 		os.Exit(3)
