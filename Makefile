@@ -22,8 +22,9 @@ test: setup ## Run every test that this machine can run, real PostgreSQL include
 lint: ## gofmt, go vet, staticcheck, and shellcheck for the scripts
 	@.ci/lint
 
-bench: ## Measure: messages stored and acknowledged per second
+bench: setup ## Measure: messages per second, what a client sees of faults, restarts beside s6 and supervisord
 	@$(GO) test -run '^$$' -bench . -benchtime 3s ./store/... ./chat/...
+	@$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x -timeout 0 ./supervisor ./cmd/snug
 
 image: ## Build the container image snug:latest
 	@docker build --network host --build-arg VERSION=$(VERSION) -t $(IMAGE) .
