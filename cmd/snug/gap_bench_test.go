@@ -143,8 +143,8 @@ func (v *victims) closeSessions() {
 }
 
 // BenchmarkGap is the time from a client's first send of a message to its acknowledgement, while things happen to the
-// appliance: of each happening the longest. SNUG_BENCH_KILLS says how many of each kind there are, SNUG_BENCH_FAULT
-// picks kinds by a part of their name, as -bench does. Times are not asserted; that nothing acknowledged is lost,
+// appliance: of each happening the longest. SNUG_BENCH_KILLS says how many of each kind there are, and -bench Gap/NAME
+// picks kinds by a part of their name. Times are not asserted; that nothing acknowledged is lost,
 // doubled or out of order is.
 func BenchmarkGap(b *testing.B) {
 	kills := amount(b, "SNUG_BENCH_KILLS", 20)

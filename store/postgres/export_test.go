@@ -2,5 +2,5 @@ package postgres
 
 import "time"
 
-// SetRenewal changes how long the prober keeps a connection.
-func (p *Prober) SetRenewal(d time.Duration) { p.renewal = d }
+// SetKnocks changes how often the prober asks the postmaster itself.
+func (p *Prober) SetKnocks(d time.Duration) { p.knocks = d }

@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// renewal is how long a connection is kept. One that exists says nothing of whether the postmaster still makes new
-// ones, so now and then a check tries that too.
-const renewal = 30 * time.Second
+// A connection that exists says nothing of whether the postmaster still makes new ones. So a check knocks there too if
+// nobody has for knockInterval, which costs PostgreSQL a fork and us next to nothing; and after renewal it logs in anew.
+const (
+	knockInterval = 3 * time.Second
+	renewal       = 30 * time.Second
+)
 
 // Prober asks the running cluster whether it answers. It keeps one connection as the superuser, for whom some are
 // reserved, so that a pool that is used up is no failure.
@@ -20,16 +25,18 @@ type Prober struct {
 	Crashes CrashWatch
 
 	cfg     Config
+	knocks  time.Duration
 	renewal time.Duration
 	busy    chan struct{} // holds one element while a check or Close is under way
 
 	conn  *pgconn.PgConn
 	since time.Time // when conn was made
+	met   time.Time // when the postmaster answered last
 }
 
 // NewProber returns a prober of the cluster that cfg describes. It connects at the first check.
 func NewProber(cfg Config) *Prober {
-	return &Prober{cfg: cfg, renewal: renewal, busy: make(chan struct{}, 1)}
+	return &Prober{cfg: cfg, knocks: knockInterval, renewal: renewal, busy: make(chan struct{}, 1)}
 }
 
 // Check returns nil when PostgreSQL answered a query before ctx ended. A connection that broke since the last check
@@ -42,7 +49,11 @@ func (p *Prober) Check(ctx context.Context) error {
 		return fmt.Errorf("wait for the check before this one: %w", ctx.Err())
 	}
 	if p.conn != nil && time.Since(p.since) < p.renewal {
-		if err := query(ctx, p.conn); err == nil || ctx.Err() != nil {
+		err := query(ctx, p.conn)
+		if err == nil && time.Since(p.met) >= p.knocks {
+			return p.knock(ctx)
+		}
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -60,8 +71,39 @@ func (p *Prober) checkAnew(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
-	p.conn, p.since = conn, time.Now()
+	p.conn, p.since, p.met = conn, time.Now(), time.Now()
 	return query(ctx, conn)
+}
+
+// sslRequest asks whether the server would speak TLS: the first message of a connection that anybody may send
+// (PostgreSQL docs, "Message Formats", SSLRequest). The answer is one byte, and a server does not log who goes after it.
+var sslRequest = []byte{0, 0, 0, 8, 4, 210, 22, 47}
+
+// knock asks the postmaster to make a connection, without a login.
+func (p *Prober) knock(ctx context.Context) error {
+	cfg, err := p.cfg.normalise()
+	if err != nil {
+		return err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", cfg.socketPath())
+	if err != nil {
+		return fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	_, err = conn.Write(sslRequest)
+	if err == nil {
+		_, err = io.ReadFull(conn, make([]byte, 1))
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("PostgreSQL answers, but makes no new connections: %w", err)
+	}
+	p.met = time.Now()
+	return nil
 }
 
 // query asks by the simple protocol, which takes one message each way.
