@@ -23,6 +23,7 @@ lint: ## gofmt, go vet, staticcheck, and shellcheck for the scripts
 	@.ci/lint
 
 bench: setup ## Measure: messages per second, what a client sees of faults, restarts beside s6 and supervisord
+	@.ci/setup s6 supervisor
 	@$(GO) test -run '^$$' -bench . -benchtime 3s ./store/... ./chat/...
 	@$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x -timeout 0 ./supervisor ./cmd/snug
 
