@@ -48,15 +48,17 @@ func newMigrateCommand() *cobra.Command {
 	}
 	parent.AddCommand(
 		&cobra.Command{
-			Use:   "status",
-			Short: "List the migrations and when they ran",
-			Args:  noArguments,
-			RunE:  withDatabase(printMigrations),
+			Use:     "status",
+			Short:   "List the migrations and when they ran",
+			Example: "  snug migrate status",
+			Args:    noArguments,
+			RunE:    withDatabase(printMigrations),
 		},
 		&cobra.Command{
-			Use:   "up",
-			Short: "Run the migrations that have not run",
-			Args:  noArguments,
+			Use:     "up",
+			Short:   "Run the migrations that have not run",
+			Example: "  snug migrate up",
+			Args:    noArguments,
 			RunE: withDatabase(func(cmd *cobra.Command, database string) error {
 				log := slog.New(newTextHandler(cmd.ErrOrStderr(), slog.LevelInfo, false))
 				if err := migrations.Up(cmd.Context(), database, log); err != nil {
@@ -107,6 +109,7 @@ func newPsqlCommand() *cobra.Command {
 		Short:   "Open PostgreSQL's own shell on the database",
 		Long:    "Open psql on the database, as the role that owns it. What follows -- is given to psql.",
 		Example: "  snug psql\n  snug psql -- -c 'SELECT count(*) FROM messages'",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, arguments []string) error {
 			settings, _, err := commandSettings(cmd)
 			if err != nil {
