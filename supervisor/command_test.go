@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -345,13 +346,13 @@ func TestHurryCutsTheGraceShort(t *testing.T) {
 		w.stubborn["app"], w.stubborn["base"] = true, true
 		s, end := begin(t, w,
 			Service{Name: "base", Ready: well},
-			Service{Name: "app", After: []string{"base"}, Ready: well})
+			Service{Name: "app", After: []string{"base"}, Ready: well, Stop: []StopStep{{syscall.SIGTERM, time.Minute}, {syscall.SIGQUIT, time.Minute}}})
 		want(t, s, "app", StateReady)
 		go func() {
 			time.Sleep(time.Second)
-			s.Hurry() // app gets SIGKILL, base its SIGTERM
+			s.Hurry() // app gets SIGQUIT, and base its SIGTERM without waiting for app
 			time.Sleep(time.Second)
-			s.Hurry() // base gets SIGKILL
+			s.Hurry() // both get SIGKILL
 		}()
 		begun := time.Now()
 		end()

@@ -126,6 +126,7 @@ func TestControlFollowsEvents(t *testing.T) {
 func FuzzControl(f *testing.F) {
 	f.Add("GET", "/v1/status", "")
 	f.Add("POST", "/v1/services/sleeper/restart", "")
+	f.Add("POST", "/v1/services/nobody/start", "")
 	f.Add("POST", "/v1/services/%2e%2e/stop", "")
 	f.Add("GET", "/v1/events", "after=-1&follow=0")
 	f.Add("GET", "/v1/logs", "service=sleeper&n=99999999999999999999")

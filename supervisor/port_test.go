@@ -86,6 +86,7 @@ func TestHeldPortIsNeverClosed(t *testing.T) {
 		seen := back.Load()
 		port.lend(well, Process{})
 		await(t, func() error { return moreThan(&back, seen, "back") })
+		port.lend(well, Process{Slot: 1}) // to a successor
 		seen = front.Load()
 		port.takeBack()
 		_ = taker.Close()

@@ -79,21 +79,23 @@ const eagerFor = time.Second
 
 func (p *prober) ask(ctx context.Context, check Check) Result {
 	begun := time.Now()
-	select {
-	case <-p.asked: // the late answer to a question that was given up
-		p.asked = nil
-	default:
-	}
-	if p.asked == nil {
-		p.asked = make(chan error, 1)
-		go func(answer chan<- error) {
-			ctx, cancel := context.WithTimeout(ctx, p.service.Probing.Timeout)
-			defer cancel()
-			answer <- check(ctx, p.process)
-		}(p.asked)
-	}
 	timeout := time.NewTimer(p.service.Probing.Timeout)
 	defer timeout.Stop()
+	if p.asked != nil { // by a question that was given up; its answer is about the past
+		select {
+		case <-p.asked:
+		case <-timeout.C:
+			return p.result(begun, context.DeadlineExceeded)
+		case <-ctx.Done():
+			return p.result(begun, ctx.Err())
+		}
+	}
+	p.asked = make(chan error, 1)
+	go func(answer chan<- error) {
+		ctx, cancel := context.WithTimeout(ctx, p.service.Probing.Timeout)
+		defer cancel()
+		answer <- check(ctx, p.process)
+	}(p.asked)
 	var err error
 	select {
 	case err = <-p.asked:
