@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -111,28 +109,21 @@ func SteadyCheck(d time.Duration) Check {
 	}
 }
 
-// clockTick is the unit of times in /proc, USER_HZ, which is the same on all that Go runs on (time(7)).
-const clockTick = time.Second / 100
-
-// processAge is how long ago a process was started: field 22 of /proc/PID/stat, which counts from boot.
+// processAge is how long ago a process was started.
 func processAge(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return 0, fmt.Errorf("look at process %d: %w", pid, err)
 	}
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 20 {
+	entry, ok := parseStat(stat)
+	if !ok || entry.started == 0 {
 		return 0, fmt.Errorf("look at process %d: its stat is cut short", pid)
-	}
-	started, err := strconv.ParseInt(string(fields[19]), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("look at process %d: %w", pid, err)
 	}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return 0, err
 	}
-	return time.Duration(now.Nano()) - time.Duration(started)*clockTick, nil
+	return time.Duration(now.Nano()) - entry.started, nil
 }
 
 // CommandCheck is good when the command exits with code 0; the last line that it printed is the error otherwise. When
@@ -153,7 +144,7 @@ func (r *reaper) runCommand(ctx context.Context, of owner, command Command) erro
 		return err
 	}
 	defer output.Close()
-	child, err := r.startCommand(of, command, input)
+	child, err := r.spawn(of, command, input, syscall.SIGKILL)
 	_ = input.Close()
 	if err != nil {
 		return err
@@ -183,27 +174,6 @@ func (r *reaper) runCommand(ctx context.Context, of owner, command Command) erro
 // leftoverOutput is how long the output of an ended command is waited for: one that left its group may hold it open.
 const leftoverOutput = 50 * time.Millisecond
 
-func (r *reaper) startCommand(of owner, command Command, output *os.File) (*child, error) {
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return nil, err
-	}
-	defer null.Close()
-	attr := &syscall.ProcAttr{
-		Dir: command.Dir,
-		Env: append(slices.Clone(command.Env), of.variables()...),
-		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
-	}
-	for _, file := range append([]*os.File{null, output, output}, command.Files...) {
-		fd, err := descriptor(file)
-		if err != nil {
-			return nil, err
-		}
-		attr.Files = append(attr.Files, fd)
-	}
-	return r.start(command.Path, command.Args, attr)
-}
-
 // await returns how the child ended. When ctx ends before, its group is killed.
 func (r *reaper) await(ctx context.Context, child *child) (syscall.WaitStatus, error) {
 	select {
@@ -226,11 +196,7 @@ func (r *reaper) endGroup(group int) {
 func (r *reaper) killGroup(group int) (found bool) {
 	r.mu.Lock() // nothing is reaped meanwhile, so no number changes hands between the look and the kill
 	defer r.mu.Unlock()
-	self := os.Getpid()
-	for _, p := range processes() {
-		if p.ppid != self || r.children[p.pid] != nil {
-			continue
-		}
+	for _, p := range r.orphans() {
 		if pgid, err := unix.Getpgid(p.pid); err != nil || pgid != group {
 			continue
 		}

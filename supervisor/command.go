@@ -38,11 +38,10 @@ func (s *Supervisor) Do(ctx context.Context, action Action, service string) erro
 	if !slices.Contains([]Action{ActionStart, ActionStop, ActionRestart}, action) {
 		return fmt.Errorf("%w: %q is none of start, stop and restart", ErrRefused, action)
 	}
-	i := slices.IndexFunc(s.units, func(u *unit) bool { return u.Name == service })
-	if i < 0 {
+	u := s.unit(service)
+	if u == nil {
 		return fmt.Errorf("%w: %q", ErrUnknownService, service)
 	}
-	u := s.units[i]
 	if u.Kind == External {
 		return fmt.Errorf("%w: %s is run by somebody else", ErrRefused, service)
 	}

@@ -35,7 +35,7 @@ func (c Control) routes() map[string]http.Handler {
 		"GET /v1/events": http.HandlerFunc(c.serveEvents),
 		// An action, answered when it is done; a Refusal says why it was not.
 		"POST /v1/services/{name}/{action}": http.HandlerFunc(c.serveAction),
-		"GET /v1/logs":                      c.Logs,
+		"GET " + LogsPath:                   c.Logs,
 		"GET /metrics":                      c.Metrics,
 	}
 }
@@ -119,11 +119,15 @@ func (c Control) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	encoder, follow := json.NewEncoder(w), r.URL.Query().Get("follow") == "1"
-	for {
-		events, _ := c.Health.Supervisor.history.after(after)
+	next := func(after int64) []Event {
 		if follow {
-			events = c.Health.Supervisor.Events(r.Context(), after)
+			return c.Health.Supervisor.Events(r.Context(), after)
 		}
+		events, _ := c.Health.Supervisor.history.after(after)
+		return events
+	}
+	for {
+		events := next(after)
 		for _, e := range events {
 			if encoder.Encode(e) != nil {
 				return

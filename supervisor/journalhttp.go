@@ -33,7 +33,7 @@ const followBatch = 256
 func (j *Journal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query, status, err := j.parseQuery(r.URL.Query())
 	if err != nil {
-		writeJSON(w, status, Refusal{Message: err.Error()})
+		refuse(w, status, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")

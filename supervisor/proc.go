@@ -15,7 +15,11 @@ type procEntry struct {
 	pid, ppid int
 	zombie    bool
 	cpu       time.Duration // its own, and that of its children that have ended
+	started   time.Duration // since boot; 0 if that is not told
 }
+
+// clockTick is the unit of times in /proc, USER_HZ, which is the same on all that Go runs on (time(7)).
+const clockTick = time.Second / 100
 
 // processes lists all that /proc shows. A process that ends while the list is made is left out.
 func processes() []procEntry {
@@ -41,10 +45,14 @@ func processes() []procEntry {
 	return found
 }
 
-// utime is where the four processor times begin in what follows the name: utime, stime, cutime, cstime.
-const utime = 11
+// In what follows the name, utime is where the four processor times begin (utime, stime, cutime, cstime), and starttime
+// where the start is.
+const (
+	utime     = 11
+	starttime = 19
+)
 
-// parseStat reads state, parent and processor time from /proc/PID/stat. The name before them is in brackets and may hold anything.
+// parseStat reads state, parent, processor time and start from /proc/PID/stat. The name before them is in brackets and may hold anything.
 func parseStat(stat []byte) (procEntry, bool) {
 	_, rest, found := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
 	fields := bytes.Fields(rest)
@@ -56,10 +64,15 @@ func parseStat(stat []byte) (procEntry, bool) {
 		return procEntry{}, false
 	}
 	entry := procEntry{ppid: ppid, zombie: fields[0][0] == 'Z' || fields[0][0] == 'X'}
-	for i := utime; i < utime+4 && i < len(fields); i++ {
+	ticks := func(i int) time.Duration {
+		if i >= len(fields) {
+			return 0
+		}
 		n, _ := strconv.ParseInt(string(fields[i]), 10, 64)
-		entry.cpu += time.Duration(n) * clockTick
+		return time.Duration(n) * clockTick
 	}
+	entry.cpu = ticks(utime) + ticks(utime+1) + ticks(utime+2) + ticks(utime+3)
+	entry.started = ticks(starttime)
 	return entry, true
 }
 

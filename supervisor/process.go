@@ -48,7 +48,10 @@ func (y *system) launch(s Service, slot int, r *run) (int, <-chan Exit, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	child, err := y.fork(s, slot, command, input)
+	if s.Port != nil {
+		command.Files = append(slices.Clone(command.Files), s.Port.file)
+	}
+	child, err := y.reaper.spawn(owner{s.Name, slot}, command, input, s.ParentDeath)
 	_ = input.Close()
 	if err != nil {
 		_ = output.Close()
@@ -82,31 +85,6 @@ func (y *system) launch(s Service, slot int, r *run) (int, <-chan Exit, error) {
 		ended <- exit
 	}()
 	return child.pid, ended, nil
-}
-
-func (y *system) fork(s Service, slot int, command Command, output *os.File) (*child, error) {
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return nil, err
-	}
-	defer null.Close()
-	files := append([]*os.File{null, output, output}, command.Files...)
-	if s.Port != nil {
-		files = append(files, s.Port.file)
-	}
-	attr := &syscall.ProcAttr{
-		Dir: command.Dir,
-		Env: append(slices.Clone(command.Env), owner{s.Name, slot}.variables()...),
-		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: s.ParentDeath},
-	}
-	for _, file := range files {
-		fd, err := descriptor(file)
-		if err != nil {
-			return nil, err
-		}
-		attr.Files = append(attr.Files, fd)
-	}
-	return y.reaper.start(command.Path, command.Args, attr)
 }
 
 // descriptor is File.Fd without its side effect: that one sets the description, which the child shares, to blocking.

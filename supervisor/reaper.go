@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -115,6 +116,29 @@ func (r *reaper) start(path string, argv []string, attr *syscall.ProcAttr) (*chi
 	return answer.child, answer.err
 }
 
+// spawn starts a command as a part of a life of a service. Its standard output and error go to output, its input is
+// empty, and death is what the kernel sends it when we die.
+func (r *reaper) spawn(of owner, command Command, output *os.File, death syscall.Signal) (*child, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	attr := &syscall.ProcAttr{
+		Dir: command.Dir,
+		Env: append(slices.Clone(command.Env), of.variables()...),
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: death},
+	}
+	for _, file := range append([]*os.File{null, output, output}, command.Files...) {
+		fd, err := descriptor(file)
+		if err != nil {
+			return nil, err
+		}
+		attr.Files = append(attr.Files, fd)
+	}
+	return r.start(command.Path, command.Args, attr)
+}
+
 // waitAll reaps whenever a child ended. Signals are merged by the kernel, so each one reaps all there is.
 func (r *reaper) waitAll(ctx context.Context) {
 	for {
@@ -174,12 +198,8 @@ func (r *reaper) endDescendants(of owner) {
 func (r *reaper) killOrphans(of owner) int {
 	r.mu.Lock() // nothing is reaped meanwhile, so no number changes hands between the look and the kill
 	defer r.mu.Unlock()
-	self := os.Getpid()
 	left := 0
-	for _, p := range processes() {
-		if p.ppid != self || r.children[p.pid] != nil {
-			continue
-		}
+	for _, p := range r.orphans() {
 		if p.zombie { // it may have left a child that is younger than our list
 			left++
 			continue
@@ -191,4 +211,11 @@ func (r *reaper) killOrphans(of owner) int {
 		}
 	}
 	return left
+}
+
+// orphans are our children that were not started here: what came to us when it lost its parents. It is called with
+// the lock held.
+func (r *reaper) orphans() []procEntry {
+	self := os.Getpid()
+	return slices.DeleteFunc(processes(), func(p procEntry) bool { return p.ppid != self || r.children[p.pid] != nil })
 }

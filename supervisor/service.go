@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -116,6 +117,11 @@ const (
 	// RestartNever leaves it ended; after a failure as failed.
 	RestartNever Policy = "never"
 )
+
+// Valid says whether there is such a policy; none is the default one.
+func (p Policy) Valid() bool {
+	return slices.Contains([]Policy{"", RestartAlways, RestartOnFailure, RestartNever}, p)
+}
 
 // Restart is what happens after a failure. Zero fields take the defaults of [DefaultRestart].
 type Restart struct {

@@ -222,8 +222,14 @@ func (s *Supervisor) dependentsLive(name string) bool {
 	return false
 }
 
+// unit is the one of that name, or nil. Which there are never changes.
 func (s *Supervisor) unit(name string) *unit {
-	return s.units[slices.IndexFunc(s.units, func(u *unit) bool { return u.Name == name })]
+	for _, u := range s.units {
+		if u.Name == name {
+			return u
+		}
+	}
+	return nil
 }
 
 func (s *Supervisor) allSettled() bool {

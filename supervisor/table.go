@@ -25,7 +25,7 @@ func validate(services []Service) error {
 		if s.Kind == Daemon && s.Ready == nil {
 			errs = append(errs, fmt.Errorf("daemon %q has no readiness probe", s.Name))
 		}
-		if !slices.Contains([]Policy{"", RestartAlways, RestartOnFailure, RestartNever}, s.Restart.Policy) {
+		if !s.Restart.Policy.Valid() {
 			errs = append(errs, fmt.Errorf("service %q has the restart policy %q, which does not exist", s.Name, s.Restart.Policy))
 		}
 		if s.Kind == External && s.Live == nil {

@@ -218,8 +218,7 @@ func (b *builder) restart() supervisor.Restart {
 		Burst:        b.count("restart.burst", r.Burst),
 		RetryFailed:  b.duration("restart.retry_failed", r.RetryFailed),
 	}
-	policies := []supervisor.Policy{"", supervisor.RestartAlways, supervisor.RestartOnFailure, supervisor.RestartNever}
-	if !slices.Contains(policies, restart.Policy) {
+	if !restart.Policy.Valid() {
 		b.wrong("restart.policy", "must be always, on-failure or never")
 	}
 	if restart.Max > 0 && restart.Min > restart.Max {
