@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO      ?= go
 IMAGE   ?= snug:latest
 
-.PHONY: setup run build test lint bench image help
+.PHONY: setup run build test lint bench image image-test help
 
 # Programs that are needed and missing are installed where that can be done: as root on Debian.
 setup:
@@ -30,5 +30,8 @@ bench: setup ## Measure: messages per second, what a client sees of faults, rest
 image: ## Build the container image snug:latest
 	@docker build --network host --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
+image-test: image ## Run the image as its users do, through Docker: a line for every promise
+	@SNUG_TEST_IMAGE=$(IMAGE) $(GO) test -tags image -count 1 -timeout 20m -v ./cmd/snug/imagetest
+
 help: ## List these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
