@@ -3,13 +3,16 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
 
-// version is set by the build: -ldflags "-X main.version=1.2.3".
-var version = "dev"
+// What the build sets, by -ldflags "-X main.version=1.2.3 -X main.revision=…": the version, and the commit if it is known.
+// The toolchain's own note of the commit is not used, since a build of the same source elsewhere would differ by it.
+var (
+	version  = "dev"
+	revision = ""
+)
 
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -18,23 +21,13 @@ func newVersionCommand() *cobra.Command {
 		Example: "  snug version",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			commit := ""
+			if revision != "" {
+				commit = " (" + revision[:min(12, len(revision))] + ")"
+			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "snug %s%s %s %s/%s\n",
-				version, commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+				version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
-}
-
-// commit is the revision that the toolchain noted in the binary, where it did.
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return " (" + setting.Value[:min(12, len(setting.Value))] + ")"
-		}
-	}
-	return ""
 }
