@@ -71,8 +71,8 @@ type order struct {
 	reply  chan error
 	// starts is how often the service had been started when the order's turn came.
 	starts int
-	// refused is why it cannot succeed any more.
-	refused error
+	// refused is why it cannot succeed any more, outcome how it ended.
+	refused, outcome error
 }
 
 // ordered: a command was given.
@@ -104,7 +104,7 @@ func (u *unit) refuseOrder(why error) {
 	}
 }
 
-// attend answers the order under way if it is done, and begins the next.
+// attend closes the order under way if it is done, and begins the next.
 func (s *Supervisor) attend(u *unit) {
 	for {
 		if u.order == nil {
@@ -123,9 +123,18 @@ func (s *Supervisor) attend(u *unit) {
 		if !done {
 			return
 		}
-		u.order.reply <- err
+		u.order.outcome = err
+		s.done = append(s.done, u.order)
 		u.order = nil
 	}
+}
+
+// answer tells whoever gave an order that is done. It comes after the state that the order led to was published.
+func (s *Supervisor) answer() {
+	for _, o := range s.done {
+		o.reply <- o.outcome
+	}
+	s.done = nil
 }
 
 func (s *Supervisor) begin(u *unit, action Action) {

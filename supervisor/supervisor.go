@@ -31,6 +31,7 @@ type Supervisor struct {
 	hurrying   bool
 	wasHealthy bool
 	failed     *FailedError
+	done       []*order // not answered yet
 }
 
 // OnFailure is what becomes of the whole when a required service has failed for good.
@@ -135,6 +136,7 @@ func (s *Supervisor) loop(ctx context.Context) {
 			s.attend(u)
 		}
 		s.publish()
+		s.answer()
 		if s.stopping && s.allSettled() {
 			break
 		}
