@@ -64,7 +64,7 @@ func (c *Client) call(ctx context.Context, method, path string) (io.ReadCloser, 
 		return nil, errors.Unwrap(err) // the outer error only repeats the made-up URL
 	}
 	// A health is told with 503 too, and is a document like any other.
-	if response.StatusCode/100 == 2 || path == healthPath {
+	if response.StatusCode/100 == 2 || response.StatusCode == http.StatusServiceUnavailable && request.URL.Path == healthPath {
 		return response.Body, nil
 	}
 	defer response.Body.Close()

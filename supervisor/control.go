@@ -27,8 +27,9 @@ type Control struct {
 // routes is the whole API.
 func (c Control) routes() map[string]http.Handler {
 	return map[string]http.Handler{
-		// What the world is told, as a HealthReporter says it.
-		"GET " + healthPath: c.Health,
+		// What the world is told, as a HealthReporter says it. With hold=SECONDS the answer is held back until it is news,
+		// for so long at most.
+		"GET " + healthPath: http.HandlerFunc(c.serveHealth),
 		// The same with what only an operator should see, a StatusReport.
 		"GET /v1/status": http.HandlerFunc(c.serveStatus),
 		// Events, one a line: those after the number `after`; with follow=1 also all that come.
@@ -100,6 +101,20 @@ func (c Control) handler() http.Handler {
 		}
 	}
 	return mux
+}
+
+func (c Control) serveHealth(w http.ResponseWriter, r *http.Request) {
+	hold, err := number(r, "hold")
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	if hold > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), time.Duration(hold)*time.Second)
+		defer cancel()
+		c.Health.Supervisor.awaitNews(ctx)
+	}
+	c.Health.ServeHTTP(w, r)
 }
 
 func (c Control) serveStatus(w http.ResponseWriter, _ *http.Request) {

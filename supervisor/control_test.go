@@ -122,9 +122,22 @@ func TestControlFollowsEvents(t *testing.T) {
 	}
 }
 
+// TestControlHoldsTheHealthBack asks when the health is new, and with a time that is none.
+func TestControlHoldsTheHealthBack(t *testing.T) {
+	client, _ := controlled(t)
+	var health Health
+	if err := client.Get(t.Context(), healthPath+"?hold=300", &health); err != nil || health.Status != ConditionHealthy {
+		t.Errorf("%+v, %v", health, err)
+	}
+	if _, err := client.Stream(t.Context(), "/v1/health?hold=-1"); err == nil {
+		t.Error("hold=-1 was taken")
+	}
+}
+
 // FuzzControl sends any request. Each is answered with a status that is meant, and with a reason where it is refused.
 func FuzzControl(f *testing.F) {
 	f.Add("GET", "/v1/status", "")
+	f.Add("GET", "/v1/health?hold=1", "")
 	f.Add("POST", "/v1/services/sleeper/restart", "")
 	f.Add("POST", "/v1/services/nobody/start", "")
 	f.Add("POST", "/v1/services/%2e%2e/stop", "")

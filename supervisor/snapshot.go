@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"maps"
+	"time"
 )
 
 // publication is a snapshot, and word of the next.
@@ -35,7 +36,23 @@ func (s *Supervisor) Watch(ctx context.Context) iter.Seq[Snapshot] {
 	}
 }
 
-// publish makes the present state visible to readers.
+// newsLasts is how long a condition is news.
+const newsLasts = 4 * time.Second
+
+// awaitNews returns when the condition is worth telling somebody who asks again and again: when it is new, or changes.
+// That services are starting is no news, as long as it lasts. It returns when ctx ends, too.
+func (s *Supervisor) awaitNews(ctx context.Context) {
+	var known Condition
+	for snapshot := range s.Watch(ctx) {
+		fresh := snapshot.Condition != ConditionStarting && time.Since(snapshot.Since) < newsLasts
+		if fresh || known != "" && snapshot.Condition != known {
+			return
+		}
+		known = snapshot.Condition
+	}
+}
+
+// publish makes the present state visible to readers. The loop alone calls it.
 func (s *Supervisor) publish() {
 	snapshot := Snapshot{Services: make([]Status, len(s.units))}
 	for i, u := range s.units {
@@ -48,7 +65,11 @@ func (s *Supervisor) publish() {
 	if s.stopping {
 		snapshot.Condition = ConditionStopping
 	}
-	before := s.published.Swap(&publication{snapshot, make(chan struct{})})
+	before := s.published.Load()
+	if snapshot.Since = time.Now(); before != nil && before.snapshot.Condition == snapshot.Condition {
+		snapshot.Since = before.snapshot.Since
+	}
+	s.published.Store(&publication{snapshot, make(chan struct{})})
 	if before == nil {
 		return
 	}

@@ -92,6 +92,7 @@ const (
 // Snapshot is all services at one moment, in the order of the table.
 type Snapshot struct {
 	Condition Condition
+	Since     time.Time // when the condition became so
 	Services  []Status
 }
 

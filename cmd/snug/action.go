@@ -71,7 +71,7 @@ func act(cmd *cobra.Command, action supervisor.Action, service, done string) err
 
 // services are the names of all.
 func (a askedSupervisor) services(ctx context.Context) []string {
-	health, err := a.health(ctx)
+	health, err := a.health(ctx, 0)
 	if err != nil {
 		return nil
 	}

@@ -49,23 +49,25 @@ func (a askedSupervisor) explain(err error) error {
 	}
 }
 
-// ask gets one document.
-func (a askedSupervisor) ask(ctx context.Context, path string, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+// ask gets one document, that may be held back for so long.
+func (a askedSupervisor) ask(ctx context.Context, path string, hold time.Duration, answer any) error {
+	limit := controlTimeout + hold
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := a.explain(a.Get(ctx, path, answer))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the Snug on %s does not answer within %s", a.data, controlTimeout)
+		return fmt.Errorf("the Snug on %s does not answer within %s", a.data, limit)
 	}
 	return err
 }
 
 func (a askedSupervisor) status(ctx context.Context) (report supervisor.StatusReport, err error) {
-	err = a.ask(ctx, "/v1/status", &report)
+	err = a.ask(ctx, "/v1/status", 0, &report)
 	return report, err
 }
 
-func (a askedSupervisor) health(ctx context.Context) (health supervisor.Health, err error) {
-	err = a.ask(ctx, "/v1/health", &health)
+// health is how all are. The answer is held back until it is news, for so long at most.
+func (a askedSupervisor) health(ctx context.Context, hold time.Duration) (health supervisor.Health, err error) {
+	err = a.ask(ctx, fmt.Sprintf("/v1/health?hold=%d", int(hold.Seconds())), hold, &health)
 	return health, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,10 +11,14 @@ import (
 )
 
 func newHealthcheckCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "healthcheck",
-		Short:   "Exit 0 if the appliance is healthy or degraded, else 1",
-		Example: "  snug healthcheck && echo fine\n  HEALTHCHECK CMD [\"snug\", \"healthcheck\"]",
+	var hold time.Duration
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Exit 0 if the appliance is healthy or degraded, else 1",
+		Long: "Exit 0 if the appliance is healthy or degraded, else 1.\n\n" +
+			"With --hold the answer is held back while it is old news, for so long at most. Who asks again and again, as Docker does,\n" +
+			"learns of a change at once that way, and yet asks rarely.",
+		Example: "  snug healthcheck && echo fine\n  HEALTHCHECK --interval=500ms --timeout=35s CMD [\"snug\", \"healthcheck\", \"--hold\", \"30s\"]",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings, _, err := commandSettings(cmd)
@@ -24,13 +29,15 @@ func newHealthcheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			health, err := asked.health(cmd.Context())
+			health, err := asked.health(cmd.Context(), hold)
 			if err != nil {
 				return err
 			}
 			return judge(cmd, health)
 		},
 	}
+	cmd.Flags().DurationVar(&hold, "hold", 0, "hold the answer back for up to this `time` while nothing has changed, such as 30s")
+	return cmd
 }
 
 func judge(cmd *cobra.Command, health supervisor.Health) error {

@@ -22,8 +22,8 @@ type ServerConfig struct {
 	Logger    *slog.Logger // default: discard
 }
 
-// tick is how exactly time to live passes, and how soon too much memory is seen.
-const tick = 100 * time.Millisecond
+// tick is how exactly time to live passes, and how soon too much memory is seen. It is all that an idle cache does.
+const tick = 250 * time.Millisecond
 
 // writeTimeout is how long a client may take to read an answer. The server waits for a subscriber with everybody's
 // lock held, so one that does not read is cut off.
