@@ -7,7 +7,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
@@ -31,13 +33,15 @@ const waitingPasswords = 64
 type passwords struct {
 	slots   chan struct{}
 	waiting chan struct{}
-	decoy   string // a hash that no password has
+	used    chan struct{} // holds a token while there is memory to give back
+	decoy   string        // a hash that no password has
 }
 
 func newPasswords() *passwords {
 	p := &passwords{
 		slots:   make(chan struct{}, max(2, runtime.NumCPU())),
 		waiting: make(chan struct{}, waitingPasswords),
+		used:    make(chan struct{}, 1),
 	}
 	salt, key := make([]byte, argonSalt), make([]byte, argonKey)
 	rand.Read(salt)
@@ -96,7 +100,34 @@ func (p *passwords) key(ctx context.Context, password string, c argonCost) ([]by
 	case <-ctx.Done():
 		return nil, busy
 	}
+	defer func() {
+		select {
+		case p.used <- struct{}{}:
+		default:
+		}
+	}()
 	return argon2.IDKey([]byte(password), c.salt, c.time, c.memory, c.threads, c.length), nil
+}
+
+// restAfter is how long after a login its memory is given back: a next one may follow soon.
+const restAfter = 5 * time.Second
+
+// giveBack returns the memory of logins to the system until ctx ends. A server at rest collects no garbage, and would
+// keep what one login took, more than all else that it has.
+func (p *passwords) giveBack(ctx context.Context) error {
+	rest := time.NewTimer(restAfter)
+	defer rest.Stop()
+	rest.Stop()
+	for {
+		select {
+		case <-p.used:
+			rest.Reset(restAfter)
+		case <-rest.C:
+			debug.FreeOSMemory()
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // encodeHash writes the PHC string format: https://github.com/P-H-C/phc-string-format.

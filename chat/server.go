@@ -158,6 +158,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer parts.stop()
 	parts.run("writer", s.writer.Run)
 	parts.run("hub", s.hub.run)
+	parts.run("passwords", s.passwords.giveBack)
 	if s.cfg.ReadyListener != nil {
 		parts.run("readiness", s.serveReady)
 	}
