@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -90,22 +91,54 @@ func TestPageHasNothingInline(t *testing.T) {
 	}
 }
 
+// addresses are what a source names of the client's files: the page and the modules from the root, the others from where
+// they are.
+func addresses(t *testing.T, source string) []string {
+	t.Helper()
+	text := read(t, source)
+	found := matches(`["`+"`"+`](/(?:icons|css|js)/[^"#$]+)`, text)
+	relative := matches(`url\("([^"]+)"\)`, text)
+	if strings.HasSuffix(source, ".webmanifest") {
+		relative = matches(`"src": "([^"]+)"`, text)
+	}
+	for _, address := range relative {
+		found = append(found, path.Join(path.Dir(source), address))
+	}
+	return found
+}
+
 func TestAddressesExist(t *testing.T) {
 	sources := []string{"/index.html", "/manifest.webmanifest"}
 	sources = append(sources, files(t, "css", ".css")...)
 	sources = append(sources, files(t, "js", ".js")...)
+	count := 0
 	for _, source := range sources {
-		for _, address := range matches(`"(/(?:icons|css|js)/[^"#$]+)`, read(t, source)) {
+		for _, address := range addresses(t, source) {
+			count++
 			if _, err := fs.Stat(Files, strings.TrimPrefix(address, "/")); err != nil {
 				t.Errorf("%s names %s: %v", source, address, err)
 			}
 		}
+	}
+	if count < 60 {
+		t.Errorf("only %d addresses were found", count)
 	}
 	for _, module := range files(t, "js", ".js") {
 		for _, name := range matches(`icon\("(\w+)"\)`, read(t, module)) {
 			if !strings.Contains(read(t, "/icons/icons.svg"), `id="`+name+`"`) {
 				t.Errorf("%s shows the icon %q, which icons.svg does not have", module, name)
 			}
+		}
+	}
+}
+
+// The client may be served below a path. Only the page has addresses from the root, where the server puts that before.
+func TestNothingButThePageIsAtTheRoot(t *testing.T) {
+	rooted := regexp.MustCompile(`(?:href|src)(?:: | = )["` + "`" + `]/|url\(["']?/|"(?:start_url|scope|src)": "/|fetch\(["` + "`" + `]/|State\(.*, ["` + "`" + `]/`)
+	sources := append(files(t, "css", ".css"), files(t, "js", ".js")...)
+	for _, source := range append(sources, "/manifest.webmanifest") {
+		if found := rooted.FindString(read(t, source)); found != "" {
+			t.Errorf("%s has %s, an address from the root", source, found)
 		}
 	}
 }

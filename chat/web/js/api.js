@@ -1,3 +1,5 @@
+import { addressOf } from "./address.js";
+
 /** An answer of the server other than success; its message is fit to be shown. */
 export class ApiError extends Error {
   /**
@@ -21,7 +23,7 @@ export class ApiError extends Error {
 async function call(method, path, body) {
   let response;
   try {
-    response = await fetch(path, {
+    response = await fetch(addressOf(path), {
       method,
       headers: body === undefined ? {} : { "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),

@@ -1,3 +1,5 @@
+import { addressOf } from "./address.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -32,7 +34,7 @@ export function icon(name) {
   const use = document.createElementNS(SVG, "use");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", `/icons/icons.svg#${name}`);
+  use.setAttribute("href", addressOf(`/icons/icons.svg#${name}`));
   svg.append(use);
   return svg;
 }

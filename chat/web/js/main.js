@@ -1,3 +1,4 @@
+import { addressOf, base } from "./address.js";
 import { api, patiently } from "./api.js";
 import { routeOf } from "./model/route.js";
 import { Workspace } from "./model/workspace.js";
@@ -16,7 +17,7 @@ let workspacePage = null;
 
 /** Shows what the address says, as far as the person may see it. */
 function show() {
-  const route = routeOf(location.pathname) ?? { page: "workspace", channelId: null };
+  const route = routeOf(location.pathname, base) ?? { page: "workspace", channelId: null };
   if (workspacePage && route.page === "workspace") {
     workspacePage.open(route.channelId);
   } else {
@@ -64,7 +65,7 @@ function showSetup() {
 function showInvite(code) {
   const register = async (form) => {
     await api.register({ ...form, invite: code });
-    history.replaceState(null, "", "/");
+    history.replaceState(null, "", addressOf("/"));
     show();
   };
   mount(invitePage(workspaceName, register));
@@ -116,12 +117,12 @@ async function logOut() {
   }
   leaveWorkspace();
   forgetSession();
-  history.pushState(null, "", "/");
+  history.pushState(null, "", addressOf("/"));
   showLogin();
 }
 
 function socketUrl() {
-  const url = new URL("/api/ws", location.href);
+  const url = new URL(addressOf("/api/ws"), location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }
@@ -136,7 +137,7 @@ function followLink(event) {
   if (link.classList.contains("skip-link")) {
     event.preventDefault();
     document.getElementById("content").focus();
-  } else if (routeOf(link.pathname)) {
+  } else if (routeOf(link.pathname, base)) {
     event.preventDefault();
     history.pushState(null, "", link.pathname);
     show();

@@ -57,10 +57,18 @@ test("names of days", () => {
 });
 
 test("routes", () => {
-  assert.deepEqual(routeOf("/"), { page: "workspace", channelId: null });
-  assert.deepEqual(routeOf(channelPath("c1")), { page: "workspace", channelId: "c1" });
-  assert.deepEqual(routeOf("/invite/abc"), { page: "invite", code: "abc" });
-  assert.deepEqual(["/api/files/1", "/login", "/invite", "/channel/c1/more"].map(routeOf), [null, null, null, null]);
+  for (const base of ["", "/chat", "/tools/chat"]) {
+    assert.deepEqual(routeOf(`${base}/`, base), { page: "workspace", channelId: null });
+    assert.deepEqual(routeOf(base, base), { page: "workspace", channelId: null });
+    assert.deepEqual(routeOf(base + channelPath("c1"), base), { page: "workspace", channelId: "c1" });
+    assert.deepEqual(routeOf(`${base}/invite/abc`, base), { page: "invite", code: "abc" });
+    for (const path of ["/api/files/1", "/login", "/invite", "/channel/c1/more"]) {
+      assert.equal(routeOf(base + path, base), null);
+    }
+  }
+  for (const path of ["/", "/channel/c1", "/chatter/channel/c1", "/chatter", "/cha"]) {
+    assert.equal(routeOf(path, "/chat"), null, `${path} is somebody else's`);
+  }
 });
 
 test("the connection strip", () => {

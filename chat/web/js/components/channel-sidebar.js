@@ -1,3 +1,4 @@
+import { addressOf } from "../address.js";
 import { el, icon, renderKeyed, setAttribute } from "../dom.js";
 import { channelPath } from "../model/route.js";
 import { avatar } from "./avatar.js";
@@ -31,7 +32,7 @@ export class ChannelSidebar extends HTMLElement {
     return el(
       "div",
       { class: "sidebar-head" },
-      el("img", { src: "/icons/logo.svg", alt: "" }),
+      el("img", { src: addressOf("/icons/logo.svg"), alt: "" }),
       el("h1", {}, this.#workspace.name),
       el(
         "button",
@@ -98,7 +99,7 @@ export class ChannelSidebar extends HTMLElement {
     const link = item.firstElementChild;
     const current = channel.id === this.#current;
     const unread = channel.unread > 0;
-    link.href = channelPath(channel.id);
+    link.href = addressOf(channelPath(channel.id));
     setAttribute(link, "aria-current", current && "page");
     setAttribute(link, "data-unread", unread);
     link.replaceChildren(

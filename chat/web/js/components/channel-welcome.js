@@ -1,3 +1,4 @@
+import { addressOf } from "../address.js";
 import { el, icon } from "../dom.js";
 import { channelTitle } from "./channel-names.js";
 
@@ -7,7 +8,7 @@ export function channelWelcome({ channel, workspaceName, alone, invite }) {
   return el(
     "div",
     { class: "channel-welcome" },
-    el("img", { src: "/icons/armchair.svg", alt: "" }),
+    el("img", { src: addressOf("/icons/armchair.svg"), alt: "" }),
     el("h3", {}, everybodys ? `Welcome to ${workspaceName}` : `This is ${channelTitle(channel)}`),
     el(
       "p",

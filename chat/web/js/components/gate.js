@@ -1,3 +1,4 @@
+import { addressOf } from "../address.js";
 import { el } from "../dom.js";
 
 /** The frame of a page in front of the workspace: logo, title, a few words, and what is to be done. */
@@ -9,7 +10,7 @@ export function gate({ title, words, foot = [] }, ...content) {
     el(
       "div",
       { class: "gate-card" },
-      el("img", { class: "gate-logo", src: "/icons/logo.svg", alt: "Snug" }),
+      el("img", { class: "gate-logo", src: addressOf("/icons/logo.svg"), alt: "Snug" }),
       el("div", { class: "gate-head" }, el("h1", {}, title), el("p", {}, words)),
       ...content,
       foot.length > 0 ? el("p", { class: "gate-foot" }, ...foot) : null,

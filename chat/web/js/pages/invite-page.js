@@ -1,3 +1,4 @@
+import { addressOf } from "../address.js";
 import { el } from "../dom.js";
 import { accountFields } from "../components/account-fields.js";
 import { gate } from "../components/gate.js";
@@ -18,7 +19,7 @@ export function invitePage(workspaceName, submit) {
     {
       title: `Come and join ${workspaceName}`,
       words: "Somebody saved you a seat. Make your account, and come in.",
-      foot: ["You have an account already? ", el("a", { href: "/" }, "Go to the workspace"), "."],
+      foot: ["You have an account already? ", el("a", { href: addressOf("/") }, "Go to the workspace"), "."],
     },
     form,
   );

@@ -1,3 +1,4 @@
+import { addressOf } from "../address.js";
 import { el } from "../dom.js";
 
 /** Shown while the server is asked who is here, and while it is not ready to say. */
@@ -7,7 +8,7 @@ export function openingPage() {
   const page = el(
     "main",
     { class: "gate", id: "content", tabindex: "-1" },
-    el("div", { class: "gate-opening" }, el("img", { class: "gate-logo", src: "/icons/logo.svg", alt: "Snug" }), words),
+    el("div", { class: "gate-opening" }, el("img", { class: "gate-logo", src: addressOf("/icons/logo.svg"), alt: "Snug" }), words),
   );
   return {
     page,
