@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -37,12 +36,15 @@ func (s *Server) newApp() *fiber.App {
 		WriteTimeout:          s.tuning.handle + s.tuning.readRequest,
 		IdleTimeout:           s.tuning.idle,
 		ErrorHandler:          s.writeError,
+		// Without it, fiber believes everybody's X-Forwarded-Proto and X-Forwarded-Host. With it and no address, nobody's;
+		// whom we believe is in proxies.go.
+		EnableTrustedProxyCheck: true,
 	})
 	app.Server().CloseOnShutdown = true
 	app.Server().ConnState = s.conns.changed
-	app.Server().Handler = s.onlyKnownMethods(app)
+	app.Server().Handler = s.belowPublicPath(s.onlyKnownMethods(app))
 	app.Use(secure, s.measure, s.recoverPanic, s.withRequest)
-	s.api = newAPI(app, s.cfg.Version)
+	s.api = newAPI(app, s.cfg.Version, s.publicURL.Path)
 	for _, r := range routes() {
 		r.register(s, app, r)
 	}
@@ -100,46 +102,6 @@ func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 		}
 	}()
 	return c.Next()
-}
-
-// request is what handlers may want to know of a request besides its input.
-type request struct {
-	host      string
-	secure    bool // came over HTTPS, as far as the public URL tells
-	ip        string
-	userAgent string
-}
-
-type requestKey struct{}
-
-func requestOf(ctx context.Context) request {
-	r, _ := ctx.Value(requestKey{}).(request)
-	return r
-}
-
-// withRequest bounds the time of a request, and makes what it says of itself known to the handlers.
-func (s *Server) withRequest(c *fiber.Ctx) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.tuning.handle)
-	defer cancel()
-	if s.conns.lastAnswer() {
-		c.Context().SetConnectionClose()
-	}
-	host := string(c.Request().Host())
-	c.SetUserContext(context.WithValue(ctx, requestKey{}, request{
-		host:      host,
-		secure:    s.cfg.TLS != nil || s.publicURL != nil && s.publicURL.Scheme == "https" && strings.EqualFold(host, s.publicURL.Host),
-		ip:        c.IP(),
-		userAgent: c.Get(fiber.HeaderUserAgent),
-	}))
-	return c.Next()
-}
-
-// origin is the scheme and host that the request was sent to, for links in the answer.
-func (s *Server) origin(r request) string {
-	if s.publicURL != nil {
-		return s.publicURL.String()
-	}
-	return "http://" + r.host
 }
 
 // safeMethod reports whether the method is one that changes nothing: RFC 9110, section 9.2.1.

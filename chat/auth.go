@@ -120,7 +120,7 @@ func (s *Server) ownOrigin(origin, host string) bool {
 	if err != nil || u.Host == "" {
 		return false
 	}
-	if s.publicURL != nil && u.Scheme == s.publicURL.Scheme && strings.EqualFold(u.Host, s.publicURL.Host) {
+	if u.Scheme == s.publicURL.Scheme && strings.EqualFold(u.Host, s.publicURL.Host) {
 		return true
 	}
 	return strings.EqualFold(u.Host, host)

@@ -70,7 +70,8 @@ func call(t testing.TB, method, url string, body any, headers ...string) answer 
 			r.Host = headers[i+1]
 		}
 	}
-	client := http.Client{Timeout: waitLimit, Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+	client := http.Client{Timeout: waitLimit, Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(r)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
@@ -247,6 +248,10 @@ func (u user) dial(headers ...string) *socket {
 }
 
 func (u user) tryDial(headers ...string) (*socket, *http.Response, error) {
+	return u.tryDialAt("/api/ws", headers...)
+}
+
+func (u user) tryDialAt(path string, headers ...string) (*socket, *http.Response, error) {
 	header := http.Header{}
 	if u.token != "" {
 		header.Set("Authorization", "Bearer "+u.token)
@@ -255,7 +260,7 @@ func (u user) tryDial(headers ...string) (*socket, *http.Response, error) {
 		header.Set(headers[i], headers[i+1])
 	}
 	dialer := websocket.Dialer{HandshakeTimeout: waitLimit}
-	ws, response, err := dialer.Dial("ws://"+u.server.Addr+"/api/ws", header)
+	ws, response, err := dialer.Dial("ws://"+u.server.Addr+path, header)
 	if err != nil {
 		return nil, response, err
 	}

@@ -5,12 +5,13 @@
 //
 // # A request
 //
-// app.go makes the fiber application and what every request goes through. routes.go is the table of the API: method,
-// path, who may, and the handler. operation.go registers typed handlers with huma, which checks their input and
-// describes them in OpenAPI; docs.go makes a page of that. auth.go finds out who asks; errors.go has the one table of
-// error codes and the one form of errors. The handlers are in the files named for what they are about: workspace.go,
-// sessions.go, users.go, invites.go, channels.go, messages.go, health.go, admin.go, metrics.go, and static.go for the files
-// of the web client.
+// app.go makes the fiber application and what every request goes through: publicurl.go takes the path away below which
+// browsers find the server, and request.go finds out where the request came from, by whom proxies.go believes.
+// routes.go is the table of the API: method, path, who may, and the handler. operation.go registers typed handlers with
+// huma, which checks their input and describes them in OpenAPI; docs.go makes a page of that. auth.go finds out who
+// asks; errors.go has the one table of error codes and the one form of errors. The handlers are in the files named for
+// what they are about: workspace.go, sessions.go, users.go, invites.go, channels.go, messages.go, health.go, admin.go,
+// metrics.go, and static.go for the files of the web client.
 //
 // # A message
 //

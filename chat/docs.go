@@ -32,15 +32,15 @@ type docsOperation struct {
 type docsParameter struct{ Name, In, Type, Description string }
 
 // renderDocs makes the page of all routes.
-func renderDocs(api *huma.OpenAPI) ([]byte, error) {
+func renderDocs(api *huma.OpenAPI, base string) ([]byte, error) {
 	page, err := template.New("docs").Parse(docsPage)
 	if err != nil {
 		return nil, fmt.Errorf("parse the page of the API: %w", err)
 	}
 	data := struct {
-		Version    string
-		Operations []docsOperation
-	}{Version: api.Info.Version}
+		Version, Base string
+		Operations    []docsOperation
+	}{Version: api.Info.Version, Base: base}
 	for _, r := range routes() {
 		data.Operations = append(data.Operations, documented(api, r))
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -56,6 +57,9 @@ func Routes() []Route {
 	}
 	return list
 }
+
+// ClientOf is who sent a request that came from peer with these lines of X-Forwarded-For.
+func ClientOf(p Proxies, peer netip.Addr, lines []string) netip.Addr { return p.client(peer, lines) }
 
 // The bounds that tests go to.
 const (

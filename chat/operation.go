@@ -14,11 +14,16 @@ import (
 )
 
 // newAPI makes the typed API, which describes itself in OpenAPI 3.1.
-func newAPI(app *fiber.App, version string) huma.API {
+func newAPI(app *fiber.App, version, base string) huma.API {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	var servers []*huma.Server // none is the root of wherever the description is
+	if base != "" {
+		servers = append(servers, &huma.Server{URL: base})
+	}
 	return humafiber.New(app, huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
+			Servers: servers,
 			Info: &huma.Info{Title: "Snug", Version: version, Description: "The API of a Snug chat server. " +
 				"Log in for a token and send it as \"Authorization: Bearer TOKEN\"; browsers get it as a cookie too."},
 			Components: &huma.Components{

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"sync"
 	"time"
 
@@ -34,7 +33,8 @@ type Config struct {
 
 	Metrics   Metrics
 	TLS       *tls.Config // how to speak on the public port; nil is plain HTTP
-	PublicURL string      // where browsers find this server, "https://chat.example.org"; empty: wherever they ask
+	PublicURL string      // where browsers find this server, see [ParsePublicURL]; empty: wherever they ask
+	Proxies   string      // whose X-Forwarded-For, -Proto and -Host count, see [ParseProxies]; empty: nobody's
 	Version   string
 	Logger    *slog.Logger
 }
@@ -45,7 +45,9 @@ type Server struct {
 	tuning    tuning
 	log       *slog.Logger
 	store     *store.Store
-	publicURL *url.URL // nil when none is configured
+	publicURL PublicURL
+	proxies   Proxies
+	proxyHint proxyHint
 	started   time.Time
 
 	app       *fiber.App
@@ -112,13 +114,17 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		draining:  make(chan struct{}),
 		control:   newControl(cfg.ControlSocket),
 		errands:   newErrands(),
+		proxyHint: proxyHint{log: cfg.Logger},
 	}
 	s.listener = shareListener(cfg.Listener, cfg.TLS, s.conns, cfg.Logger)
 	var err error
-	if s.publicURL, err = parsePublicURL(cfg.PublicURL); err != nil {
-		return nil, err
+	if s.publicURL, err = ParsePublicURL(cfg.PublicURL); err != nil {
+		return nil, fmt.Errorf("public URL %q: %w", cfg.PublicURL, err)
 	}
-	if s.site, err = newSite(web.Files); err != nil {
+	if s.proxies, err = ParseProxies(cfg.Proxies); err != nil {
+		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
+	if s.site, err = newSite(web.Files, s.publicURL.Path); err != nil {
 		return nil, fmt.Errorf("prepare the web client: %w", err)
 	}
 	s.hub = newHub(hubConfig{Node: uuid.New(), Store: cfg.Store, Cache: cfg.Cache, Tuning: tuning, Logger: cfg.Logger})
@@ -126,7 +132,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.committed, Room: cfg.Room, Logger: cfg.Logger})
 	s.health = &healthReporter{server: s}
 	s.app = s.newApp()
-	s.docs = sync.OnceValues(func() ([]byte, error) { return renderDocs(s.api.OpenAPI()) })
+	s.docs = sync.OnceValues(func() ([]byte, error) { return renderDocs(s.api.OpenAPI(), s.publicURL.Path) })
 	return s, nil
 }
 
@@ -134,20 +140,6 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 func (s *Server) committed(messages []store.Message) {
 	s.metrics.batches.Observe(float64(len(messages)))
 	s.hub.committed(messages)
-}
-
-// parsePublicURL wants a scheme and a host, and nothing that could not be the root of the site.
-func parsePublicURL(raw string) (*url.URL, error) {
-	if raw == "" {
-		return nil, nil
-	}
-	u, err := url.Parse(raw)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") ||
-		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, fmt.Errorf("public URL %q must be like https://chat.example.org, without a path", raw)
-	}
-	u.Path = ""
-	return u, nil
 }
 
 // Serve runs the server until ctx ends. Then it says goodbye to the sockets, answers the requests that are under way,

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -58,13 +59,13 @@ func (s *Server) beginSession(ctx context.Context, user store.User) (*loginOutpu
 	if err != nil {
 		return nil, err
 	}
-	return &loginOutput{SetCookie: sessionCookie(r, token, sessionLifetime), Body: loginBody{Token: token, User: user}}, nil
+	return &loginOutput{SetCookie: s.sessionCookie(r, token, sessionLifetime), Body: loginBody{Token: token, User: user}}, nil
 }
 
 // sessionCookie is the header that makes the browser keep the token for so long; at 0 it forgets it.
-func sessionCookie(r request, token string, lifetime time.Duration) string {
+func (s *Server) sessionCookie(r request, token string, lifetime time.Duration) string {
 	cookie := http.Cookie{
-		Name: cookieName, Value: token, Path: "/", MaxAge: int(lifetime.Seconds()),
+		Name: cookieName, Value: token, Path: cmp.Or(s.publicURL.Path, "/"), MaxAge: int(lifetime.Seconds()),
 		HttpOnly: true, Secure: r.secure, SameSite: http.SameSiteLaxMode,
 	}
 	if lifetime == 0 {
@@ -83,5 +84,5 @@ func (s *Server) logout(ctx context.Context, _ *struct{}) (*logoutOutput, error)
 		return nil, err
 	}
 	s.hub.endSession(session.ID)
-	return &logoutOutput{SetCookie: sessionCookie(requestOf(ctx), "", 0)}, nil
+	return &logoutOutput{SetCookie: s.sessionCookie(requestOf(ctx), "", 0)}, nil
 }

@@ -18,6 +18,7 @@ import (
 // site is the web client: files that are read and named by their content once, at the start, and compressed when they are
 // first asked for. Compressing all of them took longer than everything else that a server does before it is ready.
 type site struct {
+	base  string               // the path of the public URL, "/chat", or empty
 	files map[string]*siteFile // by path, "/js/app.js"
 	index *siteFile
 }
@@ -36,8 +37,8 @@ var contentTypes = map[string]string{
 	".png": "image/png", ".ico": "image/x-icon", ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8",
 }
 
-func newSite(files fs.FS) (*site, error) {
-	s := &site{files: map[string]*siteFile{}}
+func newSite(files fs.FS, base string) (*site, error) {
+	s := &site{base: base, files: map[string]*siteFile{}}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -45,6 +46,9 @@ func newSite(files fs.FS) (*site, error) {
 		content, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
+		}
+		if name == "index.html" {
+			content = below(base, content)
 		}
 		s.files["/"+name] = newSiteFile(name, content)
 		return nil
@@ -56,6 +60,12 @@ func newSite(files fs.FS) (*site, error) {
 		return nil, fmt.Errorf("index.html: %w", fs.ErrNotExist)
 	}
 	return s, nil
+}
+
+// below puts base before the addresses in a page. One that is shown at paths of several depths cannot have relative
+// addresses; the stylesheets and modules that it loads find everything else from where they are.
+func below(base string, page []byte) []byte {
+	return bytes.ReplaceAll(page, []byte(`="/`), []byte(`="`+base+`/`))
 }
 
 func newSiteFile(name string, content []byte) *siteFile {
@@ -88,6 +98,9 @@ func compress(content []byte) []byte {
 func (s *site) serve(c *fiber.Ctx) error {
 	if m := c.Method(); isAPI(c.Path()) || (m != fiber.MethodGet && m != fiber.MethodHead) {
 		return c.Next() // to the end of the routes: not found, or not by that method
+	}
+	if s.base != "" && c.Path() == s.base { // people leave the slash out
+		return c.Redirect(s.base+"/", fiber.StatusTemporaryRedirect)
 	}
 	file := s.files[c.Path()]
 	if file == nil && isPage(c.Path()) {

@@ -33,6 +33,7 @@ type Options struct {
 	Slot          int                                     // 0 or 1: servers with the same Run and other slots take over from each other
 	ControlSocket string                                  // default: none
 	PublicURL     string                                  // default: none
+	Proxies       string                                  // default: none
 	MaxConns      int32                                   // of the database; default as in the store
 	New           func(chat.Config) (*chat.Server, error) // default: chat.New
 	Logger        *slog.Logger                            // default: the test's log
@@ -83,7 +84,7 @@ func Launch(t testing.TB, o Options) *Server {
 	server, err := o.New(chat.Config{
 		Store: st, Cache: client, Listener: o.Listener, ReadyListener: ready, ControlSocket: o.ControlSocket,
 		Handover: handover, Successor: handoverSocket(o.Run, 1-o.Slot),
-		PublicURL: o.PublicURL, Version: "test", Logger: o.Logger,
+		PublicURL: o.PublicURL, Proxies: o.Proxies, Version: "test", Logger: o.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)
