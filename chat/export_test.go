@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -60,6 +61,14 @@ func Routes() []Route {
 
 // ClientOf is who sent a request that came from peer with these lines of X-Forwarded-For.
 func ClientOf(p Proxies, peer netip.Addr, lines []string) netip.Addr { return p.client(peer, lines) }
+
+// Notice tells log of peers that are not believed, but name another client.
+func Notice(log *slog.Logger, peers ...netip.Addr) {
+	h := proxyHint{log: log}
+	for _, peer := range peers {
+		h.notice(peer)
+	}
+}
 
 // The bounds that tests go to.
 const (

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -129,6 +130,19 @@ func TestAForgottenProxyIsToldOnce(t *testing.T) {
 		if told := strings.Count(log.String(), "SNUG_TRUSTED_PROXIES to 127.0.0.1"); told != test.told {
 			t.Errorf("%q with %v: told %d times, want %d:\n%s", test.proxies, test.headers, told, test.told, log.String())
 		}
+	}
+}
+
+// What strangers make up is no news.
+func TestAProxyIsOnlyLookedForNearby(t *testing.T) {
+	var log logBuffer
+	chat.Notice(log.logger(), netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("2001:db8::1"), netip.Addr{})
+	if log.String() != "" {
+		t.Errorf("told: %s", log.String())
+	}
+	chat.Notice(log.logger(), netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("172.18.0.2"), netip.MustParseAddr("10.0.0.1"))
+	if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "SNUG_TRUSTED_PROXIES to 172.18.0.2") {
+		t.Errorf("told: %s", log.String())
 	}
 }
 

@@ -75,7 +75,7 @@ func (a *appliance) answer(ctx context.Context, table *supervisor.Supervisor, jo
 	health := supervisor.HealthReporter{Supervisor: table, Version: version, Started: a.started}
 	measures := metrics.Handler(metrics.Config{Supervisor: table, Namespace: "snug"})
 	control := supervisor.Control{Health: health, Socket: a.socket("control.sock"), Logs: journal, Metrics: measures}
-	front := newFront(health, guardMetrics(openMetrics(a.settings, a.log), measures))
+	front := newFront(a.settings.PublicURL.parsed(), health, guardMetrics(openMetrics(a.settings, a.log), measures))
 
 	servers := &errgroup.Group{}
 	servers.Go(func() error { return a.port.Serve(ctx, front) })

@@ -120,6 +120,7 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		ControlSocket: filepath.Join(string(settings.Run), "control.sock"),
 		Metrics:       openMetrics(settings, log),
 		PublicURL:     string(settings.PublicURL),
+		Proxies:       string(settings.Proxies),
 		Version:       version,
 		Logger:        log,
 	})

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"snug/chat"
 )
 
 // waitingPage is shown to browsers while chat is not ready; it asks again by itself.
@@ -16,7 +18,8 @@ var waitingPage string
 
 // newFront answers on the public port whenever chat does not: the health and the metrics in full, a waiting page to browsers,
 // and 503 to programs.
-func newFront(health, metrics http.Handler) http.Handler {
+// Like chat, it knows its addresses with the path of the public URL before them and without.
+func newFront(at chat.PublicURL, health, metrics http.Handler) http.Handler {
 	policy := waitingPolicy()
 	routes := http.NewServeMux()
 	routes.Handle("GET /api/health", health)
@@ -36,7 +39,10 @@ func newFront(health, metrics http.Handler) http.Handler {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte(`{"error":{"code":"unavailable","message":"Snug is starting or restarting; try again in a second."}}`))
 	})
-	return routes
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path, r.URL.RawPath = at.Local(r.URL.Path), ""
+		routes.ServeHTTP(w, r)
+	})
 }
 
 // wantsPage tells a person's browser from a program.
