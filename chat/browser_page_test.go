@@ -35,7 +35,7 @@ func browse(t testing.TB, name string) *page {
 	t.Helper()
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), append(
 		chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(browserProgram(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800),
+		chromedp.ExecPath(browserProgram(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors, chromedp.WindowSize(1280, 800),
 	)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	p := &page{t: t, name: name, ctx: ctx}

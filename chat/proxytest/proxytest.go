@@ -4,12 +4,14 @@ package proxytest
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -59,17 +61,12 @@ type Place struct {
 // Find finds a port for a proxy, which nothing listens on yet.
 func Find(t testing.TB) *Place {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	dir, err := os.MkdirTemp("", "proxy")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &Place{Host: l.Addr().String(), dir: dir}
+	p := &Place{Host: freePort(t), dir: dir}
 	if p.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
 		t.Fatal(err)
 	}
@@ -82,6 +79,21 @@ func Find(t testing.TB) *Place {
 	})
 	p.certify(t)
 	return p
+}
+
+// freePort is one below those that the kernel gives to clients, of which one might come before the proxy (ip(7),
+// ip_local_port_range).
+func freePort(t testing.TB) string {
+	t.Helper()
+	for {
+		host := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
+		if l, err := net.Listen("tcp", host); err == nil {
+			_ = l.Close()
+			return host
+		} else if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // URL is where a site is.
@@ -116,7 +128,7 @@ func (p *Place) Caddy(t testing.TB, site Site, snug string) {
 	name, _, _ := strings.Cut(config, " ")
 	config = replace(t, config, name+" {\n", "https://"+p.Host+" {\n\ttls "+p.file("cert.pem")+" "+p.file("key.pem")+"\n")
 	config = replace(t, config, upstream, snug)
-	p.write(t, "Caddyfile", "{\n\tadmin off\n\tauto_https disable_redirects\n\tdefault_sni 127.0.0.1\n}\n"+config)
+	p.write(t, "Caddyfile", "{\n\tadmin off\n\tauto_https disable_redirects\n\tdefault_sni 127.0.0.1\n\tdefault_bind 127.0.0.1\n}\n"+config)
 	cmd := exec.Command(program, "run", "--config", p.file("Caddyfile"), "--adapter", "caddyfile")
 	cmd.Env = append(os.Environ(), "HOME="+p.dir, "XDG_DATA_HOME="+p.dir, "XDG_CONFIG_HOME="+p.dir)
 	p.run(t, cmd, syscall.SIGTERM)
@@ -190,7 +202,7 @@ func (p *Place) await(t testing.TB, ended <-chan struct{}) {
 // certify makes a certificate for 127.0.0.1, and the configuration of clients that accept it.
 func (p *Place) certify(t testing.TB) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +210,7 @@ func (p *Place) certify(t testing.TB) {
 		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	der, err := x509.CreateCertificate(cryptorand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
