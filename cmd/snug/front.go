@@ -17,8 +17,7 @@ import (
 var waitingPage string
 
 // newFront answers on the public port whenever chat does not: the health and the metrics in full, a waiting page to browsers,
-// and 503 to programs.
-// Like chat, it knows its addresses with the path of the public URL before them and without.
+// and 503 to programs. Like chat, it knows its addresses both with the path of the public URL before them and without.
 func newFront(at chat.PublicURL, health, metrics http.Handler) http.Handler {
 	policy := waitingPolicy()
 	routes := http.NewServeMux()

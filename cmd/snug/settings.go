@@ -24,23 +24,23 @@ import (
 // FILE__NAME, the path of a file that holds the value. The tags are the reference: `snug serve --help` and
 // .env.example are made from them.
 type Settings struct {
-	Listen      listenAddress  `env:"SNUG_LISTEN" envDefault:":8080" help:"address of the public port; :0 picks a free one"`
-	Data        folder         `env:"SNUG_DATA" envDefault:"./data" help:"folder of all data"`
-	Run         folder         `env:"SNUG_RUN" help:"folder of the sockets; default /run/snug, else under the data"`
-	PublicURL   publicURL      `env:"SNUG_PUBLIC_URL" help:"where people reach it, such as https://chat.example.org or https://example.org/chat"`
-	Proxies     trustedProxies `env:"SNUG_TRUSTED_PROXIES" help:"reverse proxies whose X-Forwarded headers count: addresses and networks, such as 10.0.0.0/8,192.168.1.5, or private for loopback, private and link-local ones; default: nobody"`
-	DatabaseURL databaseURL    `env:"SNUG_DATABASE_URL" help:"use this PostgreSQL instead of the own one"`
-	RedisURL    redisURL       `env:"SNUG_REDIS_URL" help:"use this Redis or Valkey instead of the own cache"`
-	PostgresBin folder         `env:"SNUG_POSTGRES_BIN" help:"folder of PostgreSQL's programs; default: found, or fetched"`
-	Memory      memorySize     `env:"SNUG_MEMORY" help:"memory to share out, such as 512MB; default: the container's limit"`
-	LogFormat   logFormat      `env:"SNUG_LOG_FORMAT" envDefault:"auto" help:"auto (text, coloured on a terminal), text or json"`
-	LogLevel    slog.Level     `env:"SNUG_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
-	TLSCert     folder         `env:"SNUG_TLS_CERT" help:"PEM file of the certificate for https; read again when it changes"`
-	TLSKey      folder         `env:"SNUG_TLS_KEY" help:"PEM file of the certificate's key"`
-	OnFailure   onFailure      `env:"SNUG_ON_FAILURE" envDefault:"keep" help:"when a needed service has failed for good: keep (retry slowly) or exit (with code 3)"`
-	Metrics     metricsAccess  `env:"SNUG_METRICS" envDefault:"token" help:"who may read /metrics: off (nobody), token (who has the one in the data's secrets/metrics-token) or public"`
-	PUID        *userID        `env:"PUID" help:"user to run as when started as root; default: who owns the data"`
-	PGID        *userID        `env:"PGID" help:"group to run as when started as root"`
+	Listen      listenAddress `env:"SNUG_LISTEN" envDefault:":8080" help:"address of the public port; :0 picks a free one"`
+	Data        folder        `env:"SNUG_DATA" envDefault:"./data" help:"folder of all data"`
+	Run         folder        `env:"SNUG_RUN" help:"folder of the sockets; default /run/snug, else under the data"`
+	PublicURL   publicURL     `env:"SNUG_PUBLIC_URL" help:"where people reach it, such as https://chat.example.org or https://example.org/chat"`
+	Proxies     proxyList     `env:"SNUG_TRUSTED_PROXIES" help:"proxies whose X-Forwarded headers count, such as 10.0.0.0/8,192.168.1.5; private is all loopback, private and link-local addresses; default: none"`
+	DatabaseURL databaseURL   `env:"SNUG_DATABASE_URL" help:"use this PostgreSQL instead of the own one"`
+	RedisURL    redisURL      `env:"SNUG_REDIS_URL" help:"use this Redis or Valkey instead of the own cache"`
+	PostgresBin folder        `env:"SNUG_POSTGRES_BIN" help:"folder of PostgreSQL's programs; default: found, or fetched"`
+	Memory      memorySize    `env:"SNUG_MEMORY" help:"memory to share out, such as 512MB; default: the container's limit"`
+	LogFormat   logFormat     `env:"SNUG_LOG_FORMAT" envDefault:"auto" help:"auto (text, coloured on a terminal), text or json"`
+	LogLevel    slog.Level    `env:"SNUG_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	TLSCert     folder        `env:"SNUG_TLS_CERT" help:"PEM file of the certificate for https; read again when it changes"`
+	TLSKey      folder        `env:"SNUG_TLS_KEY" help:"PEM file of the certificate's key"`
+	OnFailure   onFailure     `env:"SNUG_ON_FAILURE" envDefault:"keep" help:"when a needed service has failed for good: keep (retry slowly) or exit (with code 3)"`
+	Metrics     metricsAccess `env:"SNUG_METRICS" envDefault:"token" help:"who may read /metrics: off (nobody), token (who has the one in the data's secrets/metrics-token) or public"`
+	PUID        *userID       `env:"PUID" help:"user to run as when started as root; default: who owns the data"`
+	PGID        *userID       `env:"PGID" help:"group to run as when started as root"`
 }
 
 // loadSettings reads the environment. A wrong value is a usage error that names the setting; an unknown SNUG_*
@@ -80,7 +80,7 @@ func commandSettings(cmd *cobra.Command) (Settings, []string, error) {
 func describeSettings() string {
 	var text strings.Builder
 	for _, field := range settingFields() {
-		fmt.Fprintf(&text, "  %-18s %s", field.Tag.Get("env"), field.Tag.Get("help"))
+		fmt.Fprintf(&text, "  %-20s %s", field.Tag.Get("env"), field.Tag.Get("help"))
 		if value := field.Tag.Get("envDefault"); value != "" {
 			fmt.Fprintf(&text, " (default %s)", value)
 		}
