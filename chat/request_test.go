@@ -1,6 +1,8 @@
 package chat_test
 
 import (
+	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -92,6 +94,27 @@ func TestTheClientBehindAProxyThatIsBelieved(t *testing.T) {
 		ada.call("POST", "/api/invites", object{}, "X-Forwarded-Proto", test[0], "X-Forwarded-Host", test[1]).want(201).into(&invite)
 		if !strings.HasPrefix(invite.URL, test[2]) {
 			t.Errorf("by %q at %q, an invite leads to %s, want %s", test[0], test[1], invite.URL, test[2])
+		}
+	}
+}
+
+// To a socket for both families, IPv4 peers come with addresses of IPv6.
+func TestAProxyAtASocketForBothFamilies(t *testing.T) {
+	l, err := net.Listen("tcp", "[::]:0")
+	if err != nil {
+		t.Skipf("this machine has no IPv6: %v", err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	s := chattest.Start(t, chattest.Options{Listener: l, Proxies: "127.0.0.1"})
+	port := l.Addr().(*net.TCPAddr).Port
+	for _, test := range []struct{ peer, want string }{{"127.0.0.1", "203.0.113.9"}, {"[::1]", "::1"}} {
+		s.Addr = fmt.Sprintf("%s:%d", test.peer, port)
+		s.URL = "http://" + s.Addr
+		if test.peer == "127.0.0.1" {
+			setUp(t, s)
+		}
+		if ip := sessionIP(t, s, "X-Forwarded-For", "203.0.113.9"); ip != test.want {
+			t.Errorf("through %s, the session has %s, want %s", test.peer, ip, test.want)
 		}
 	}
 }
