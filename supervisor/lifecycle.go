@@ -109,6 +109,8 @@ func (s *Supervisor) judge(u *unit, result Result) {
 	switch {
 	case u.state == StateExternal && result.OK:
 		u.beenReady = true
+	case u.state == StateExternal:
+		u.failures++ // who can do without it does not wait for it
 	case u.state == StateStarting && result.OK:
 		s.becomeReady(u, "")
 	case u.state == StateStarting && result.unwell: // it works on it, and gets its time again

@@ -330,6 +330,23 @@ func TestExternalServiceIsOnlyProbed(t *testing.T) {
 	})
 }
 
+// What comes after an external service that is not there waits for it only if it is required.
+func TestOptionalExternalServiceHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		dead := FuncCheck(func(context.Context) error { return errors.New("connection refused") })
+		s, end := begin(t, w,
+			Service{Name: "cache", Kind: External, Live: dead},
+			Service{Name: "database", Kind: External, Required: true, Live: dead},
+			Service{Name: "chat", Required: true, After: []string{"cache"}, Ready: well},
+			Service{Name: "migrate", After: []string{"database"}, Ready: well})
+		defer end()
+		time.Sleep(time.Minute)
+		want(t, s, "chat", StateReady)
+		want(t, s, "migrate", StateWaiting)
+	})
+}
+
 func TestTableIsChecked(t *testing.T) {
 	command := func() (Command, error) { return Command{}, nil }
 	daemon := func(name string, after ...string) Service {
