@@ -1,7 +1,8 @@
 // Package migrations holds the database schema as goose migrations and applies them.
 //
-// Each file in sql/ is one migration and one transaction: it is applied whole or not at all. Nodes that start
-// together take turns behind a PostgreSQL advisory lock, so that one migrates and the others find it done.
+// Each file in sql/ is one migration. All that a database lacks are applied in one transaction: a database has the schema
+// of one release or of another, and never one in between that no release knows. Nodes that start together take turns
+// behind a PostgreSQL advisory lock, so that one migrates and the others find it done.
 package migrations
 
 import (
@@ -16,7 +17,8 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver of database/sql, which goose works through
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -33,35 +35,27 @@ type Migration struct {
 }
 
 // Up applies the migrations that the database at databaseURL does not have yet. When another process is at it, Up
-// waits (up to 5 minutes) and then finds it done. Each migration is applied in a transaction of its own: after an
-// error the schema is that of the last one that succeeded. A database that a newer program has migrated is refused.
+// waits (up to 5 minutes) and then finds it done. After an error the database is as it was, and the error says so. A
+// database that a newer program has migrated is refused.
 func Up(ctx context.Context, databaseURL string, log *slog.Logger) error {
-	return run(ctx, databaseURL, log, embedded(), func(p *goose.Provider) error { return up(ctx, p) })
+	return upTo(ctx, databaseURL, log, embedded())
 }
 
-func up(ctx context.Context, p *goose.Provider) error {
-	version, err := p.GetDBVersion(ctx)
-	if err != nil {
-		return err
-	}
-	sources := p.ListSources()
-	if known := sources[len(sources)-1].Version; version > known {
-		return fmt.Errorf("its schema has version %d, and this program knows versions up to %d: "+
-			"run the newer program that it was last used with, or restore a backup from before", version, known)
-	}
-	_, err = p.Up(ctx)
-	return err
+func upTo(ctx context.Context, databaseURL string, log *slog.Logger, fsys fs.FS) error {
+	return run(ctx, databaseURL, fsys, func(conn *sql.Conn, provider *goose.Provider) error {
+		return upgrade{conn, provider, fsys, log}.run(ctx)
+	})
 }
 
 // Status returns every migration this program knows, oldest first, and whether the database has it.
 func Status(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var list []Migration
-	err := run(ctx, databaseURL, slog.New(slog.DiscardHandler), embedded(), func(p *goose.Provider) error {
+	err := run(ctx, databaseURL, embedded(), func(_ *sql.Conn, p *goose.Provider) error {
 		all, err := p.Status(ctx)
 		for _, m := range all {
 			list = append(list, Migration{
 				Version:   m.Source.Version,
-				Name:      strings.TrimSuffix(path.Base(m.Source.Path), ".sql"),
+				Name:      nameOf(m.Source),
 				Applied:   m.State == goose.StateApplied,
 				AppliedAt: m.AppliedAt.UTC(),
 			})
@@ -70,6 +64,8 @@ func Status(ctx context.Context, databaseURL string) ([]Migration, error) {
 	})
 	return list, err
 }
+
+func nameOf(source *goose.Source) string { return strings.TrimSuffix(path.Base(source.Path), ".sql") }
 
 // Latest is the version of the newest migration this program knows.
 func Latest() int64 {
@@ -96,23 +92,32 @@ func embedded() fs.FS {
 	return sub
 }
 
-func run(ctx context.Context, databaseURL string, log *slog.Logger, fsys fs.FS, do func(*goose.Provider) error) (err error) {
-	db, err := sql.Open("pgx", databaseURL)
+// run calls do with a connection that holds the lock of all migrators, and a provider of the migrations in fsys.
+func run(ctx context.Context, databaseURL string, fsys fs.FS, do func(*sql.Conn, *goose.Provider) error) (err error) {
+	config, err := pgxpool.ParseConfig(databaseURL) // which understands also what such a URL says of a pool
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
+	db := stdlib.OpenDB(*config.ConnConfig)
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 10))
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return fmt.Errorf("make migration lock: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, fsys,
-		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, fsys, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	if err := do(provider); err != nil {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	defer conn.Close()
+	if err := locker.SessionLock(ctx, conn); err != nil { // db.Close ends the session, and the lock with it
+		return fmt.Errorf("wait for another migration of the database: %w", err)
+	}
+	if err := do(conn, provider); err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
 	return nil

@@ -2,13 +2,16 @@ package migrations
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -24,12 +27,12 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func upFrom(t *testing.T, url string, files fs.FS) error {
 	t.Helper()
-	return run(t.Context(), url, quiet, files, func(p *goose.Provider) error { return up(t.Context(), p) })
+	return upTo(t.Context(), url, quiet, files)
 }
 
 func downTo(t *testing.T, url string, version int64) {
 	t.Helper()
-	err := run(t.Context(), url, quiet, embedded(), func(p *goose.Provider) error {
+	err := run(t.Context(), url, embedded(), func(_ *sql.Conn, p *goose.Provider) error {
 		_, err := p.DownTo(t.Context(), version)
 		return err
 	})
@@ -167,16 +170,23 @@ func TestStatus(t *testing.T) {
 
 func file(sql string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(sql)} }
 
+// The schema before is that of the release before, also when several migrations are to follow, of which the last fails.
 func TestMigrationThatFailsChangesNothing(t *testing.T) {
 	url := postgrestest.Database(t)
 	conn := connect(t, url)
-	files := fstest.MapFS{
-		"00001_good.sql": file("-- +goose Up\nCREATE TABLE a (i int);\nINSERT INTO a VALUES (1);\n-- +goose Down\nDROP TABLE a;"),
-		"00002_bad.sql":  file("-- +goose Up\nCREATE TABLE b ();\nUPDATE a SET i = 2;\nALTER TABLE a ADD CHECK (i = 1);\n-- +goose Down\nDROP TABLE b;"),
+	before := fstest.MapFS{"00001_old.sql": file("-- +goose Up\nCREATE TABLE a (i int);\nINSERT INTO a VALUES (1);\n-- +goose Down\nDROP TABLE a;")}
+	after := maps.Clone(before)
+	after["00002_good.sql"] = file("-- +goose Up\nCREATE TABLE b ();\nUPDATE a SET i = 2;\n-- +goose Down\nDROP TABLE b;")
+	after["00003_bad.sql"] = file("-- +goose Up\nCREATE TABLE c ();\nALTER TABLE a ADD CHECK (i = 1);\n-- +goose Down\nDROP TABLE c;")
+	if err := upFrom(t, url, before); err != nil {
+		t.Fatal(err)
 	}
 	for range 2 {
-		if err := upFrom(t, url, files); err == nil || !strings.Contains(err.Error(), "23514") {
-			t.Fatalf("no error of the check: %v", err)
+		err := upFrom(t, url, after)
+		for _, want := range []string{"migration 00003_bad failed", "23514", "Nothing was changed", "run the version of Snug again that ran before"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("no %q in %v", want, err)
+			}
 		}
 		if diff := cmp.Diff([]string{"a.i integer YES "}, schema(t, conn)); diff != "" {
 			t.Errorf("schema (-want +got):\n%s", diff)
@@ -185,10 +195,67 @@ func TestMigrationThatFailsChangesNothing(t *testing.T) {
 		if err := conn.QueryRow(t.Context(), "SELECT i FROM a").Scan(&i); err != nil || i != 1 {
 			t.Errorf("the data is now %d, %v", i, err)
 		}
+		if err := upFrom(t, url, before); err != nil {
+			t.Errorf("the program from before: %v", err)
+		}
 	}
-	files["00002_bad.sql"] = file("-- +goose Up\nCREATE TABLE b (j int);\n-- +goose Down\nDROP TABLE b;")
-	if err := upFrom(t, url, files); err != nil {
+	after["00003_bad.sql"] = file("-- +goose Up\nCREATE TABLE c (j int);\n-- +goose Down\nDROP TABLE c;")
+	if err := upFrom(t, url, after); err != nil {
 		t.Errorf("mended: %v", err)
+	}
+	if diff := cmp.Diff([]string{"a.i integer YES ", "c.j integer YES "}, schema(t, conn)); diff != "" {
+		t.Errorf("schema (-want +got):\n%s", diff)
+	}
+}
+
+func TestMigrationThatIsGivenUpChangesNothing(t *testing.T) {
+	url := postgrestest.Database(t)
+	conn := connect(t, url)
+	files := fstest.MapFS{"00001_slow.sql": file("-- +goose Up\nCREATE TABLE a ();\nSELECT pg_sleep(60);\n-- +goose Down\nDROP TABLE a;")}
+	ctx, giveUp := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- upTo(ctx, url, quiet, files) }()
+	deadline := time.Now().Add(10 * time.Second)
+	for sleeping := false; !sleeping; {
+		err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')").Scan(&sleeping)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("it does not migrate: %v", err)
+		}
+	}
+	giveUp()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "gave up in the middle of migration 00001_slow; nothing was changed") {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("it does not end")
+	}
+	if left := schema(t, conn); len(left) != 0 {
+		t.Errorf("it has left %v", left)
+	}
+	files["00001_slow.sql"] = file("-- +goose Up\nCREATE TABLE a (i int);\n-- +goose Down\nDROP TABLE a;")
+	if err := upFrom(t, url, files); err != nil {
+		t.Errorf("the next time: %v", err)
+	}
+}
+
+func TestMigrationFromBeforeThatIsMissingIsRefused(t *testing.T) {
+	url := postgrestest.Database(t)
+	files := fstest.MapFS{"00002_later.sql": file("-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\nDROP TABLE a;")}
+	if err := upFrom(t, url, files); err != nil {
+		t.Fatal(err)
+	}
+	files["00001_earlier.sql"] = file("-- +goose Up\nCREATE TABLE b ();\n-- +goose Down\nDROP TABLE b;")
+	if err := upFrom(t, url, files); err == nil || !strings.Contains(err.Error(), "not the migration 00001_earlier") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A URL may also have settings of the pool that chat makes.
+func TestURLWithSettingsOfAPool(t *testing.T) {
+	if err := Up(t.Context(), postgrestest.Database(t)+"&pool_max_conns=3", quiet); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -206,7 +273,7 @@ func TestDatabaseOfANewerProgramIsRefused(t *testing.T) {
 	}
 }
 
-// Every migration can be taken back, and is one transaction.
+// Every migration can be taken back, and is part of a transaction.
 func TestFilesAreWhole(t *testing.T) {
 	entries, err := fs.ReadDir(embedded(), ".")
 	if err != nil {
