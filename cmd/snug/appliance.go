@@ -28,6 +28,7 @@ type appliance struct {
 	port     *supervisor.HeldPort
 	memory   memoryPlan
 	started  time.Time
+	secrets  secretFiles
 	// The supervisor's own ways to ask the services whether they are well.
 	postgres *postgres.Prober
 	database *store.Store

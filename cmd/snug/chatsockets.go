@@ -9,9 +9,6 @@ import (
 	"snug/supervisor"
 )
 
-// publicPortFD is where chat inherits the public port from the supervisor.
-const publicPortFD = 3
-
 // chatSockets are what a chat process listens on. Those in the run folder are one of each for each slot.
 type chatSockets struct {
 	public   net.Listener
@@ -33,12 +30,8 @@ func openChatSockets(run string) (s chatSockets, err error) {
 		return s, err
 	}
 	s.successor = filepath.Join(run, "chat."+other+".conn.sock")
-	file := os.NewFile(publicPortFD, "public port")
-	defer file.Close()
-	if s.public, err = net.FileListener(file); err != nil {
-		return s, fmt.Errorf("take over the public port: %w", err)
-	}
-	return s, nil
+	s.public, err = takePort(os.Getenv(inheritedPort))
+	return s, err
 }
 
 // chatSlot is this process's slot, and that of the process that takes over from it.

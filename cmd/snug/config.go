@@ -129,7 +129,7 @@ func settingSource(cmd *cobra.Command, name string) string {
 			return "flag --" + flag
 		}
 	}
-	for _, variant := range []string{name + "_FILE", "FILE__" + name} {
+	for _, variant := range fileVariables(name) {
 		if path := os.Getenv(variant); path != "" {
 			return "file " + path
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -124,26 +125,53 @@ func newPsqlCommand() *cobra.Command {
 	}
 }
 
-// becomePsql replaces this process by psql. The password goes by its environment, which only the same user may read.
+// becomePsql replaces this process by psql. The password goes by its environment, which only the same user may read, and
+// not by its arguments, which everybody may.
 func becomePsql(settings Settings, database string, arguments []string) error {
 	program, err := findPsql(settings)
 	if err != nil {
 		return err
 	}
-	address, err := url.Parse(database)
+	address, password, err := splitPassword(database)
 	if err != nil {
-		return errors.New("the database's URL cannot be read") // an error of Parse would show the password
+		return err
 	}
-	environ := os.Environ()
-	if password, set := address.User.Password(); set {
+	environ := without(os.Environ(), databaseSecret, redisSecret)
+	if password != "" {
 		environ = override(environ, "PGPASSWORD="+password)
-		address.User = url.User(address.User.Username())
 	}
-	argv := append([]string{"psql", address.String()}, arguments...)
+	argv := append([]string{"psql", address}, arguments...)
 	if err := syscall.Exec(program, argv, environ); err != nil {
 		return fmt.Errorf("run %s: %w", program, err)
 	}
 	return nil
+}
+
+// splitPassword takes the password out of a URL, and what psql does not know: the settings of our pool of connections.
+func splitPassword(database string) (address, password string, err error) {
+	u, err := url.Parse(database)
+	if err != nil {
+		return "", "", errors.New("the database's URL cannot be read") // an error of Parse would show the password
+	}
+	if u.User != nil {
+		password, _ = u.User.Password()
+		u.User = url.User(u.User.Username())
+	}
+	query := u.Query()
+	if given := query.Get("password"); given != "" {
+		password = given
+	}
+	if query.Has("sslpassword") {
+		return "", "", errors.New("the database's URL has an sslpassword, which everybody could read among the arguments of psql: run psql by hand")
+	}
+	for name := range query {
+		if name == "password" || strings.HasPrefix(name, "pool_") {
+			query.Del(name)
+		}
+	}
+	// Clients of PostgreSQL take a plus sign as itself, not as a space (PostgreSQL docs, "Connection URIs").
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+	return u.String(), password, nil
 }
 
 // findPsql looks where PostgreSQL's other programs are looked for, and then in PATH.

@@ -26,9 +26,8 @@ func guests(data string, builtIn []supervisor.Service, environ []string) ([]supe
 // guestEnviron is our environment without our settings, of which some are secrets, and with the address of chat.
 func guestEnviron(address string) []string {
 	environ := slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		base := strings.TrimSuffix(strings.TrimPrefix(name, "FILE__"), "_FILE")
-		return strings.HasPrefix(base, "SNUG_") || slices.Contains([]string{"PUID", "PGID", "GOMEMLIMIT"}, base)
+		setting := settingOf(variableName(variable))
+		return strings.HasPrefix(setting, "SNUG_") || slices.Contains([]string{"PUID", "PGID", "GOMEMLIMIT"}, setting)
 	})
 	return append(environ, "SNUG_URL="+address)
 }

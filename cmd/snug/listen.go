@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inheritedPort names the descriptor of a public port that was opened already, by root, before it became another user.
+// inheritedPort names the descriptor of a public port that was opened already: by root, before it became another user, or
+// by the supervisor, for chat.
 const inheritedPort = "SNUG_LISTEN_FD"
 
 // openPort opens the public port, or takes the one that was handed over.
@@ -32,7 +33,7 @@ func openPort(settings Settings) (*net.TCPListener, error) {
 }
 
 func takePort(fd string) (*net.TCPListener, error) {
-	_ = os.Unsetenv(inheritedPort)
+	_ = os.Unsetenv(inheritedPort) // nobody else is to take it
 	number, err := strconv.Atoi(fd)
 	if err != nil {
 		return nil, fmt.Errorf("%s=%s is no descriptor", inheritedPort, fd)
@@ -50,6 +51,9 @@ func takePort(fd string) (*net.TCPListener, error) {
 	return port, nil
 }
 
+// portAt is the variable that tells where the public port is.
+func portAt(fd int) string { return fmt.Sprintf("%s=%d", inheritedPort, fd) }
+
 // inheritPort makes the port survive an exec, and returns the variable that tells of it.
 func inheritPort(port *net.TCPListener) (string, error) {
 	file, err := port.File()
@@ -60,5 +64,5 @@ func inheritPort(port *net.TCPListener) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hand over the public port: %w", err)
 	}
-	return fmt.Sprintf("%s=%d", inheritedPort, fd), nil
+	return portAt(fd), nil
 }

@@ -42,7 +42,12 @@ func becomeUnprivileged(settings Settings, port *net.TCPListener) error {
 	if err != nil {
 		return err
 	}
-	environ := append(os.Environ(), "SNUG_DATA="+string(settings.Data), inherited)
+	kept, err := keepSettings(settings.fromFiles)
+	if err != nil {
+		return err
+	}
+	environ := override(os.Environ(), kept...)
+	environ = override(environ, "SNUG_DATA="+string(settings.Data), inherited)
 	return fmt.Errorf("begin anew as user %d: %w", who.uid, unix.Exec("/proc/self/exe", os.Args, environ))
 }
 

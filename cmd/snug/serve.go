@@ -18,7 +18,7 @@ func (a *appliance) services() []supervisor.Service {
 			Name:     "postgres-init",
 			Kind:     supervisor.Task,
 			Required: true,
-			Command:  a.child("postgres-init", nothing),
+			Command:  a.child("postgres-init"),
 			Probing:  supervisor.Probing{StartTimeout: 15 * time.Minute}, // it may fetch PostgreSQL over a slow line
 		},
 		{
@@ -37,7 +37,7 @@ func (a *appliance) services() []supervisor.Service {
 		},
 		{
 			Name:        "cache",
-			Command:     a.child("cache", nothing),
+			Command:     a.child("cache"),
 			Ready:       supervisor.FuncCheck(a.cache.Check),
 			Live:        supervisor.FuncCheck(a.cache.Check),
 			ParentDeath: syscall.SIGTERM,
@@ -48,14 +48,14 @@ func (a *appliance) services() []supervisor.Service {
 			Kind:     supervisor.Task,
 			After:    []string{"postgres"},
 			Required: true,
-			Command:  a.child("migrate", databaseSecrets),
+			Command:  a.child("migrate", databaseSecret),
 			Probing:  supervisor.Probing{StartTimeout: time.Hour}, // a migration of much data may take its time
 		},
 		{
 			Name:        "chat",
 			After:       []string{"migrate", "cache"},
 			Required:    true,
-			Command:     a.child("chat", databaseSecrets),
+			Command:     a.chat,
 			Ready:       supervisor.HTTPCheck(a.socket("chat.{slot}.sock"), "/ready"),
 			Live:        supervisor.HTTPCheck(a.socket("chat.{slot}.sock"), "/ready"),
 			Port:        a.port,
@@ -148,6 +148,10 @@ func serve(cmd *cobra.Command) error {
 	debug.SetMemoryLimit(memory.Supervisor)
 	log.Debug("memory is shared out", "limit", formatBytes(limit.Bytes), "source", limit.Source)
 	a := &appliance{settings: settings, instance: instance, log: log, port: port, memory: memory, started: started}
+	if a.secrets, err = newSecretFiles(settings); err != nil {
+		return err
+	}
+	defer a.secrets.close()
 	if err := a.openProbes(); err != nil {
 		return err
 	}

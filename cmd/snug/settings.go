@@ -41,12 +41,16 @@ type Settings struct {
 	Metrics     metricsAccess `env:"SNUG_METRICS" envDefault:"token" help:"who may read /metrics: off (nobody), token (who has the one in the data's secrets/metrics-token) or public"`
 	PUID        *userID       `env:"PUID" help:"user to run as when started as root; default: who owns the data"`
 	PGID        *userID       `env:"PGID" help:"group to run as when started as root"`
+
+	// fromFiles are the values that were given by a file, by name.
+	fromFiles map[string]string
 }
 
 // loadSettings reads the environment. A wrong value is a usage error that names the setting; an unknown SNUG_*
 // variable is warned of, in the second value.
 func loadSettings(environ []string) (Settings, []string, error) {
-	variables, err := readSettingFiles(env.ToMap(environ))
+	variables := env.ToMap(environ)
+	fromFiles, err := readSettingFiles(variables)
 	if err != nil {
 		return Settings{}, nil, usageError{err}
 	}
@@ -59,6 +63,7 @@ func loadSettings(environ []string) (Settings, []string, error) {
 	if err != nil {
 		return Settings{}, nil, usageError{explainSettings(err, variables)}
 	}
+	settings.fromFiles = fromFiles
 	return settings, unknownSettings(variables), nil
 }
 
@@ -89,9 +94,11 @@ func describeSettings() string {
 	return text.String()
 }
 
-// settingFields are the fields of Settings by the name of their variable, in order.
+// settingFields are the fields of Settings that are set by a variable, in order.
 func settingFields() []reflect.StructField {
-	return reflect.VisibleFields(reflect.TypeFor[Settings]())
+	return slices.DeleteFunc(reflect.VisibleFields(reflect.TypeFor[Settings]()), func(field reflect.StructField) bool {
+		return !field.IsExported()
+	})
 }
 
 func settingNames() []string {
@@ -100,26 +107,6 @@ func settingNames() []string {
 		names = append(names, field.Tag.Get("env"))
 	}
 	return names
-}
-
-func readSettingFiles(variables map[string]string) (map[string]string, error) {
-	for _, name := range settingNames() {
-		for _, variant := range []string{name + "_FILE", "FILE__" + name} {
-			path := variables[variant]
-			if path == "" {
-				continue
-			}
-			if variables[name] != "" {
-				return nil, fmt.Errorf("both %s and %s are set; keep one", name, variant)
-			}
-			value, err := os.ReadFile(path)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", variant, err)
-			}
-			variables[name] = strings.TrimSuffix(strings.TrimSuffix(string(value), "\n"), "\r")
-		}
-	}
-	return variables, nil
 }
 
 // explainSettings turns the parser's errors, which name fields, into ones that name variables and their values.
@@ -152,7 +139,7 @@ func explainSettings(err error, variables map[string]string) error {
 // hideSecret keeps passwords in URLs out of messages.
 func hideSecret(name, value string) string {
 	if strings.HasSuffix(name, "_URL") {
-		if u, err := url.Parse(value); err == nil {
+		if u, err := url.Parse(value); err == nil && !misplacedUser(u) {
 			query := u.Query()
 			for key := range query {
 				if strings.Contains(key, "password") {
@@ -179,7 +166,7 @@ func unknownSettings(variables map[string]string) []string {
 	known := settingNames()
 	var warnings []string
 	for name := range variables {
-		base := strings.TrimSuffix(strings.TrimPrefix(name, "FILE__"), "_FILE")
+		base := settingOf(name)
 		if !strings.HasPrefix(base, "SNUG_") || slices.Contains(known, base) || slices.Contains(inheritedSettings, name) {
 			continue
 		}
@@ -273,10 +260,19 @@ func (r *redisURL) UnmarshalText(text []byte) error {
 
 func checkURL(text []byte, schemes ...string) (string, error) {
 	u, err := url.Parse(string(text))
-	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" && u.Path == "" {
+	switch {
+	case strings.Contains(string(text), "@") && (err != nil || misplacedUser(u)):
+		return "", settingError{"cannot be read: in its user and password write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23"}
+	case err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" && u.Path == "":
 		return "", settingError{"must be a URL that begins with " + strings.Join(schemes, ":// or ") + "://"}
 	}
 	return string(text), nil
+}
+
+// misplacedUser says that a URL has what looks like a user and a password where there is none to be expected. That comes of
+// a password with characters that end it too early, of which the rest would be taken for something that may be shown.
+func misplacedUser(u *url.URL) bool {
+	return strings.Contains(u.Opaque+u.Host+u.Path+u.Fragment, "@")
 }
 
 type logFormat string
