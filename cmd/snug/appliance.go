@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"snug/chat"
 	"snug/store"
 	"snug/store/cache"
 	"snug/store/postgres"
@@ -64,11 +65,16 @@ func (a *appliance) run(ctx context.Context) error {
 	return err
 }
 
-// table is all services, those of the user with them; what is wrong with one of these leaves only that one out.
+// table is all services, those of the user with them; what is wrong with one of these leaves only that one out. None starts
+// on data that this Snug may not use.
 func (a *appliance) table() (services []supervisor.Service, wrong []error) {
 	services = a.external(a.services())
 	added, wrong := guests(a.instance.Data, services, guestEnviron(a.localURL()))
-	return append(services, added...), wrong
+	services = append(services, added...)
+	if a.settings.DatabaseURL == "" {
+		services = afterData(services)
+	}
+	return services, wrong
 }
 
 // answer begins all that is answered beside the services, until ctx ends: the port, the control socket and signals.
@@ -76,7 +82,7 @@ func (a *appliance) answer(ctx context.Context, table *supervisor.Supervisor, jo
 	health := supervisor.HealthReporter{Supervisor: table, Version: version, Started: a.started}
 	measures := metrics.Handler(metrics.Config{Supervisor: table, Namespace: "snug"})
 	control := supervisor.Control{Health: health, Socket: a.socket("control.sock"), Logs: journal, Metrics: measures}
-	front := newFront(a.settings.PublicURL.parsed(), health, guardMetrics(openMetrics(a.settings, a.log), measures))
+	front := newFront(a.settings.PublicURL.parsed(), health, guardMetrics(func() chat.Metrics { return knownMetrics(a.settings) }, measures))
 
 	servers := &errgroup.Group{}
 	servers.Go(func() error { return a.port.Serve(ctx, front) })

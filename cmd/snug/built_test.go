@@ -17,22 +17,27 @@ import (
 	"snug/supervisor"
 )
 
-// buildSnug builds the program as it is released: what is measured is not the test's binary.
-func buildSnug(b *testing.B) string {
-	b.Helper()
-	program := filepath.Join(filepath.Dir(dataIn(b)), "snug")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, ".")
+// buildSnug builds the program as it is released, in a folder of its own: what is measured is not the test's binary.
+func buildSnug(t testing.TB, flags ...string) string {
+	t.Helper()
+	program := filepath.Join(filepath.Dir(dataIn(t)), "snug")
+	build := exec.Command("go", append([]string{"build", "-trimpath", "-o", program}, flags...)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("build snug: %v\n%s", err, out)
+		t.Fatalf("build snug: %v\n%s", err, out)
 	}
 	return program
 }
 
-// startBuilt runs the appliance in the built program until the benchmark ends, and returns when it is healthy.
-func startBuilt(b *testing.B, program, data string) *running {
-	b.Helper()
-	r := launchProgram(b, program, data)
+// released are the flags of a release.
+func released(version string) []string {
+	return []string{"-ldflags", "-s -w -X main.version=" + version}
+}
+
+// startBuilt runs the appliance in the built program until the test ends, and returns when it is healthy.
+func startBuilt(t testing.TB, program, data string, environ ...string) *running {
+	t.Helper()
+	r := launchProgram(t, program, data, environ...)
 	r.awaitAddress()
 	r.healthy()
 	return r

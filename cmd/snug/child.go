@@ -40,7 +40,11 @@ func newChildCommand() *cobra.Command {
 				}
 				log := newChildLogger(settings)
 				if err := service.run(cmd.Context(), settings, log); err != nil {
-					log.Error(err.Error())
+					level := slog.LevelError
+					if cmd.Context().Err() != nil {
+						level = slog.LevelWarn // it was told to stop
+					}
+					log.Log(context.Background(), level, err.Error())
 					os.Exit(exitFailed) // told in the log, which the supervisor reads
 				}
 				return nil
@@ -77,7 +81,11 @@ func runMigrate(ctx context.Context, settings Settings, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	return migrations.Up(ctx, url, log)
+	if err := migrations.Up(ctx, url, log); err != nil {
+		return err
+	}
+	noteSchema(settings, log)
+	return nil
 }
 
 func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {

@@ -164,7 +164,7 @@ func (t *traffic) listen(ctx context.Context) {
 // connect may be refused; in the planned half no request may be cut, and no socket end without a goodbye.
 func BenchmarkConnects(b *testing.B) {
 	restarts, connects := amount(b, "SNUG_BENCH_RESTARTS", 20), amount(b, "SNUG_BENCH_CONNECTS", 1)
-	r := startBuilt(b, buildSnug(b), dataIn(b))
+	r := startBuilt(b, buildSnug(b, released("bench")...), dataIn(b))
 	m := r.setUp()
 	for _, half := range []struct {
 		name    string

@@ -163,9 +163,14 @@ func takeRun(folder string) (*os.File, error) {
 	return takeLock(filepath.Join(folder, lockName))
 }
 
-// describe writes who runs here into the lock file, which whoever finds it locked reads.
+// describe writes who runs here into the lock file, which whoever finds it locked reads. In a container that is often what
+// it says already; then nothing is written.
 func (i *instance) describe() error {
-	note, err := json.Marshal(lockNote{Pid: os.Getpid(), Run: i.Run})
+	described := lockNote{Pid: os.Getpid(), Run: i.Run}
+	if present, err := readLock(i.Data); err == nil && present == described {
+		return nil
+	}
+	note, err := json.Marshal(described)
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func (v *victims) closeSessions() {
 // doubled or out of order is.
 func BenchmarkGap(b *testing.B) {
 	kills := amount(b, "SNUG_BENCH_KILLS", 20)
-	r := startBuilt(b, buildSnug(b), dataIn(b))
+	r := startBuilt(b, buildSnug(b, released("bench")...), dataIn(b))
 	p := newPoster(r.setUp())
 	ctx, stop := context.WithCancel(b.Context())
 	var posting sync.WaitGroup

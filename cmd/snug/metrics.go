@@ -52,6 +52,15 @@ func openMetrics(settings Settings, log *slog.Logger) chat.Metrics {
 	return chat.Metrics{}
 }
 
+// knownMetrics is the access that is set, with the token that chat has made: before chat's first start nobody has one.
+func knownMetrics(settings Settings) chat.Metrics {
+	access := chat.Metrics{Public: settings.Metrics == metricsPublic}
+	if settings.Metrics == metricsToken {
+		access.Token, _ = readToken(metricsTokenFile(string(settings.Data))) // chat tells what is wrong with it
+	}
+	return access
+}
+
 // ensureToken reads a token, or makes one. Of two that make it at once, both get the first one's.
 func ensureToken(path string) (string, error) {
 	token, err := readToken(path)
@@ -90,9 +99,9 @@ func readToken(path string) (string, error) {
 }
 
 // guardMetrics lets those through to the metrics who may read them: in the same way as chat does, for when that is away.
-func guardMetrics(access chat.Metrics, metrics http.Handler) http.Handler {
+func guardMetrics(known func() chat.Metrics, metrics http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
+		switch access := known(); {
 		case access.Public:
 		case access.Token == "":
 			http.NotFound(w, r)

@@ -71,7 +71,7 @@ func TestGuardOfTheMetrics(t *testing.T) {
 		r := httptest.NewRequest("GET", "/metrics", nil)
 		r.Header.Set("Authorization", test.authorization)
 		w := httptest.NewRecorder()
-		guardMetrics(test.access, inside).ServeHTTP(w, r)
+		guardMetrics(func() chat.Metrics { return test.access }, inside).ServeHTTP(w, r)
 		if w.Code != test.status || (w.Code == 200) != (w.Body.String() == "snug_up 1") {
 			t.Errorf("%+v: %d %s", test, w.Code, w.Body)
 		}

@@ -18,8 +18,9 @@ func (a *appliance) services() []supervisor.Service {
 			Name:     "postgres-init",
 			Kind:     supervisor.Task,
 			Required: true,
-			Command:  a.child("postgres-init"),
+			Command:  a.initPostgres,
 			Probing:  supervisor.Probing{StartTimeout: 15 * time.Minute}, // it may fetch PostgreSQL over a slow line
+			Restart:  taskRestart,
 		},
 		{
 			Name:        "postgres",
@@ -50,6 +51,7 @@ func (a *appliance) services() []supervisor.Service {
 			Required: true,
 			Command:  a.child("migrate", databaseSecret),
 			Probing:  supervisor.Probing{StartTimeout: time.Hour}, // a migration of much data may take its time
+			Restart:  taskRestart,
 		},
 		{
 			Name:        "chat",

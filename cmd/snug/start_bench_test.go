@@ -20,7 +20,7 @@ import (
 // BenchmarkStartAndStop starts the appliance SNUG_BENCH_STARTS times on a cluster that is there, and measures until it
 // is healthy; then 100 clients connect, and it is measured until all has ended after SIGTERM.
 func BenchmarkStartAndStop(b *testing.B) {
-	program, data := buildSnug(b), dataIn(b)
+	program, data := buildSnug(b, released("bench")...), dataIn(b)
 	r := startBuilt(b, program, data)
 	m := r.setUp()
 	r.stop()
@@ -92,7 +92,7 @@ func (m *member) sockets(n int) (goodbyes func() int) {
 // BenchmarkReplacement measures the released program as it supervises the real services: from `kill -9` of one to its
 // replacement running its program, and to that being ready; and what the supervisor itself takes while nothing happens.
 func BenchmarkReplacement(b *testing.B) {
-	r := startBuilt(b, buildSnug(b), dataIn(b))
+	r := startBuilt(b, buildSnug(b, released("bench")...), dataIn(b))
 	run := filepath.Join(filepath.Dir(r.data), "run")
 	fmt.Printf("\n%-48s %8s %8s %8s %8s  load %s\n", "from kill -9, ms", "median", "p99", "max", "goal", load())
 	for _, service := range []struct {

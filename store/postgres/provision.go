@@ -36,11 +36,12 @@ func Provision(ctx context.Context, cfg Config) error {
 		return err
 	}
 	work := workspace{dir: cfg.Dir + ".initialising", logger: cfg.logger()}
-	if err := errors.Join(work.clear(ctx), cfg.fetching().clear(ctx)); err != nil {
-		return err
-	}
+	clear := func() error { return errors.Join(work.clear(ctx), cfg.fetching().clear(ctx)) }
 	if exists {
-		return cfg.adopt(ctx)
+		return cfg.adopt(ctx, clear)
+	}
+	if err := clear(); err != nil {
+		return err
 	}
 	binaries, err := cfg.locateOrFetch(ctx)
 	if err != nil {
@@ -86,11 +87,20 @@ func isMountPoint(dir string) bool {
 	return err == nil && stat.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
-// adopt prepares a cluster that exists already.
-func (c Config) adopt(ctx context.Context) error {
-	binaries, err := c.locateOrFetch(ctx)
-	if err != nil {
+// adopt prepares a cluster that exists already. Until programs of its version were found, nothing is changed.
+func (c Config) adopt(ctx context.Context, clear func() error) error {
+	binaries, err := Locate(c)
+	fetch := errors.Is(err, ErrNotFound)
+	if err != nil && !fetch {
 		return err
+	}
+	if err := clear(); err != nil {
+		return err
+	}
+	if fetch {
+		if binaries, err = c.locateOrFetch(ctx); err != nil {
+			return err
+		}
 	}
 	if c.BinDir != "" && c.BinDir != binaries.Dir {
 		c.logger().Warn("SNUG_POSTGRES_BIN was passed over for the programs that fit the cluster best",
