@@ -1,11 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -81,23 +79,6 @@ func TestStatusAndHealthcheck(t *testing.T) {
 	r.stop()
 	if out, code = r.snug("healthcheck"); code != exitFailed || !strings.Contains(out, "no Snug runs on") {
 		t.Errorf("snug healthcheck of a stopped one: %d %q", code, out)
-	}
-}
-
-func TestUnwritableDataIsOneClearLine(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root, to become a user who may not write")
-	}
-	data := dataIn(t)
-	if err := os.Mkdir(data, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := snugCommand(data, []string{"SNUG_LISTEN=127.0.0.1:0"}, "serve")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 4711, Gid: 4711}}
-	out, _ := cmd.CombinedOutput()
-	want := fmt.Sprintf("snug: user 4711 cannot write to the data folder %s, which belongs to user 0: run `chown -R 4711:4711 %s` as root, or choose another folder with SNUG_DATA\n", data, data)
-	if string(out) != want || cmd.ProcessState.ExitCode() != exitFailed {
-		t.Errorf("exit code %d, output\n%swant\n%s", cmd.ProcessState.ExitCode(), out, want)
 	}
 }
 

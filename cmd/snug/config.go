@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -81,7 +82,7 @@ func reportConfig(cmd *cobra.Command) (configReport, error) {
 		return report, err
 	}
 	report.Settings = reportSettings(cmd, settings)
-	report.Warnings = append(report.Warnings, warnings...)
+	report.Warnings = slices.Concat(report.Warnings, warnings, environmentWarnings(settings))
 	report.Memory.Plan, report.Memory.Limit, err = sharedMemory(settings)
 	if err != nil {
 		return report, err

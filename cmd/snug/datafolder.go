@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -197,24 +196,4 @@ func whoHolds(data string) string {
 		return fmt.Sprintf(" (pid %d)", note.Pid)
 	}
 	return ""
-}
-
-// explainDenied adds to an error about the data folder what to do about it.
-func explainDenied(data string, err error) error {
-	uid, gid := os.Geteuid(), os.Getegid()
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		owner := ""
-		if info, statErr := os.Stat(data); statErr == nil {
-			owner = fmt.Sprintf(", which belongs to user %d", info.Sys().(*syscall.Stat_t).Uid)
-		}
-		return fmt.Errorf("user %d cannot write to the data folder %s%s: run `chown -R %d:%d %s` as root, or choose another folder with SNUG_DATA",
-			uid, data, owner, uid, gid, data)
-	case errors.Is(err, unix.EROFS):
-		return fmt.Errorf("the data folder %s is on a read-only file system: mount a volume there, or choose another folder with SNUG_DATA", data)
-	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.EEXIST):
-		return fmt.Errorf("the data folder %s is not a folder: choose another with SNUG_DATA", data)
-	default:
-		return fmt.Errorf("data folder %s: %w", data, err)
-	}
 }

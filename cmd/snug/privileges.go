@@ -27,8 +27,11 @@ func becomeUnprivileged(settings Settings, port *net.TCPListener) error {
 	if err != nil {
 		return err
 	}
-	if err := giveFolders(settings, who); err != nil {
+	if err := checkCapabilities(who, becomeCapabilities); err != nil {
 		return err
+	}
+	if err := giveFolders(settings, who); err != nil {
+		return explainGive(who, string(settings.Data), err)
 	}
 	// Namespaces and credentials belong to the thread; exec makes this thread the whole process.
 	runtime.LockOSThread()
@@ -36,7 +39,7 @@ func becomeUnprivileged(settings Settings, port *net.TCPListener) error {
 		return err
 	}
 	if err := dropTo(who); err != nil {
-		return fmt.Errorf("run as user %d: %w; start Snug as that user instead of root, or allow it CAP_SETUID and CAP_SETGID", who.uid, err)
+		return fmt.Errorf("become user %d: %w; start Snug as that user instead of root", who.uid, err)
 	}
 	inherited, err := inheritPort(port)
 	if err != nil {
@@ -109,7 +112,7 @@ func giveFolders(settings Settings, who identity) error {
 		return err
 	}
 	if err := giveData(data, who); err != nil {
-		return fmt.Errorf("give the data folder to user %d: %w", who.uid, err)
+		return explainDenied(data, err)
 	}
 	run, must := string(settings.Run), true
 	if run == "" {

@@ -133,7 +133,7 @@ func serve(cmd *cobra.Command) error {
 	output := newLogQueue(os.Stdout, settings)
 	defer output.Close(time.Second)
 	log := newLogger(output, settings)
-	for _, warning := range warnings {
+	for _, warning := range append(warnings, environmentWarnings(settings)...) {
 		log.Warn(warning)
 	}
 	port, err := supervisor.HoldPort(listener)
