@@ -112,7 +112,7 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		return err
 	}
 	defer quick.Close()
-	security, err := openTLS(settings)
+	security, err := openTLS(settings, log)
 	if err != nil {
 		return err
 	}

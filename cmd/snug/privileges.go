@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"os/user"
@@ -33,6 +34,7 @@ func becomeUnprivileged(settings Settings, port *net.TCPListener) error {
 	if err := giveFolders(settings, who); err != nil {
 		return explainGive(who, string(settings.Data), err)
 	}
+	unreadable := tlsObstacles(settings, who) // as root sees them
 	// Namespaces and credentials belong to the thread; exec makes this thread the whole process.
 	runtime.LockOSThread()
 	if err := openWay(settings, who); err != nil {
@@ -40,6 +42,9 @@ func becomeUnprivileged(settings Settings, port *net.TCPListener) error {
 	}
 	if err := dropTo(who); err != nil {
 		return fmt.Errorf("become user %d: %w; start Snug as that user instead of root", who.uid, err)
+	}
+	if _, err := openCertificate(settings, slog.New(slog.DiscardHandler)); err != nil {
+		return explainTLS(err, unreadable)
 	}
 	inherited, err := inheritPort(port)
 	if err != nil {
@@ -242,30 +247,10 @@ func mountOver(closed, hidden []string) error {
 
 // closedAbove is the first folder on the way to path that the user may not pass, or empty.
 func closedAbove(path string, who identity) string {
-	var above []string
-	for folder := filepath.Dir(path); ; folder = filepath.Dir(folder) {
-		above = append(above, folder)
-		if folder == "/" {
-			break
-		}
-	}
-	for _, folder := range slices.Backward(above) {
-		if info, err := os.Stat(folder); err == nil && !mayPass(info, who) {
+	for _, folder := range foldersAbove(path) {
+		if info, err := os.Stat(folder); err == nil && !mayEnter(info, who) {
 			return folder
 		}
 	}
 	return ""
-}
-
-// mayPass applies the search permission of path_resolution(7).
-func mayPass(info fs.FileInfo, who identity) bool {
-	owner := info.Sys().(*syscall.Stat_t)
-	switch {
-	case int(owner.Uid) == who.uid:
-		return info.Mode()&0o100 != 0
-	case int(owner.Gid) == who.gid:
-		return info.Mode()&0o010 != 0
-	default:
-		return info.Mode()&0o001 != 0
-	}
 }

@@ -140,7 +140,7 @@ func serve(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if port.TLS, err = openTLS(settings); err != nil {
+	if port.TLS, err = openTLS(settings, log); err != nil {
 		return err
 	}
 	memory, limit, err := sharedMemory(settings)

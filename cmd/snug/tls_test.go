@@ -8,15 +8,19 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -120,7 +124,7 @@ func TestWrongTLSIsRefused(t *testing.T) {
 	certFile, keyFile := writeCertificate(t, folder, 1)
 	for want, environ := range map[string][]string{
 		"SNUG_TLS_CERT and SNUG_TLS_KEY belong together": {"SNUG_TLS_CERT=" + certFile},
-		"no such file or directory":                      {"SNUG_TLS_CERT=" + certFile, "SNUG_TLS_KEY=" + keyFile + ".gone"},
+		"no such file or directory; both must be PEM":    {"SNUG_TLS_CERT=" + certFile, "SNUG_TLS_KEY=" + keyFile + ".gone"},
 		"failed to find certificate PEM data":            {"SNUG_TLS_CERT=" + keyFile, "SNUG_TLS_KEY=" + certFile},
 	} {
 		r := launch(t, dataIn(t), environ...)
@@ -132,5 +136,120 @@ func TestWrongTLSIsRefused(t *testing.T) {
 		if code := r.cmd.ProcessState.ExitCode(); code != exitUsage || !strings.Contains(r.log.String(), want) {
 			t.Errorf("exit code %d, log %s, want %q", code, r.log, want)
 		}
+	}
+}
+
+// TestUnreadableTLSIsOneClearLine: certbot's key lies in folders that only root may pass, behind links. Who is told what to
+// run, and does it, has it work, also after the renewal, which copies mode and group of the old key.
+func TestUnreadableTLSIsOneClearLine(t *testing.T) {
+	requireRoot(t)
+	folder := filepath.Dir(dataIn(t))
+	archive, live := filepath.Join(folder, "archive"), filepath.Join(folder, "live")
+	for _, name := range []string{archive, live} {
+		if err := os.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert, key := writeCertificate(t, archive, 1)
+	if err := os.Chmod(key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var environ []string
+	for variable, file := range map[string]string{"SNUG_TLS_CERT": cert, "SNUG_TLS_KEY": key} {
+		link := filepath.Join(live, filepath.Base(file))
+		if err := os.Symlink(filepath.Join("..", "archive", filepath.Base(file)), link); err != nil {
+			t.Fatal(err)
+		}
+		environ = append(environ, variable+"="+link)
+	}
+	environ = append(environ, "PUID=4711", "PGID=4712")
+
+	// Not as root it sees no further than the first obstacle.
+	data := dataIn(t)
+	if err := errors.Join(os.Mkdir(data, 0o750), os.Chown(data, 4711, 4712)); err != nil {
+		t.Fatal(err)
+	}
+	mend := fmt.Sprintf("user 4711 must be able to read both, also after a renewal: run `chgrp 4712 %s && chmod g+rX %s` as root\n", live, live)
+	if out, code := serveAs(data, asUser(0), append(environ, "SNUG_RUN="+filepath.Join(data, "run"))...); code != exitUsage || !strings.HasSuffix(out, mend) || strings.Count(out, "\n") != 1 {
+		t.Errorf("as an unprivileged user: exit code %d, output\n%swant at its end\n%s", code, out, mend)
+	}
+	all := strings.Join([]string{live, archive, filepath.Join(live, "key.pem"), key}, " ")
+	mend = strings.ReplaceAll(mend, live, all)
+	if out, code := serveAs(dataIn(t), nil, environ...); code != exitUsage || !strings.HasSuffix(out, mend) || strings.Count(out, "\n") != 1 {
+		t.Errorf("as root: exit code %d, output\n%swant at its end\n%s", code, out, mend)
+	}
+	_, command, _ := strings.Cut(mend, "`")
+	command, _, _ = strings.Cut(command, "`")
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v %s", command, err, out)
+	}
+	r := start(t, dataIn(t), environ...)
+	r.within(60*time.Second, func() error { return healthOver(tlsClient(true), r.url, http.StatusOK, 1) })
+	r.stop()
+}
+
+// TestRenewalByLink renames a link to a folder into place, as Kubernetes does with its ..data: the files have other contents
+// then, and may have the same time. A pair that cannot be read meanwhile is told of once, and the old one goes on.
+func TestRenewalByLink(t *testing.T) {
+	dir := dataIn(t)
+	then := time.Now().Add(-time.Hour).Truncate(time.Second)
+	publish := func(serial int64, prepare func(key string)) {
+		t.Helper()
+		version := filepath.Join(dir, fmt.Sprint("..", serial))
+		if err := os.MkdirAll(version, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cert, key := writeCertificate(t, version, serial)
+		for _, file := range []string{cert, key} {
+			if err := os.Chtimes(file, then, then); err != nil {
+				t.Fatal(err)
+			}
+		}
+		prepare(key)
+		next := filepath.Join(dir, "..data_next")
+		if err := os.Symlink(filepath.Base(version), next); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(next, filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(1, func(string) {})
+	var log logBuffer
+	link := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := os.Symlink(filepath.Join("..data", name), path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	settings := Settings{TLSCert: folder(link("cert.pem")), TLSKey: folder(link("key.pem"))}
+	synctest.Test(t, func(t *testing.T) { // for the clock alone
+		config, err := openTLS(settings, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		serves := func(serial int64) {
+			t.Helper()
+			certificate, err := config.GetCertificate(nil)
+			if err != nil || certificate.Leaf.SerialNumber.Int64() != serial {
+				t.Errorf("it serves %v, %v, want %d", certificate.Leaf.SerialNumber, err, serial)
+			}
+		}
+		serves(1)
+		time.Sleep(lookAgain + 1)
+		publish(2, func(string) {})
+		serves(2)
+		publish(3, func(key string) { _ = os.Remove(key) })
+		for range 3 {
+			time.Sleep(lookAgain + 1)
+			serves(2)
+		}
+		publish(4, func(string) {})
+		time.Sleep(lookAgain + 1)
+		serves(4)
+	})
+	if told := strings.Count(log.String(), "the one from before goes on"); told != 1 {
+		t.Errorf("told %d times of what cannot be used:\n%s", told, &log)
 	}
 }
