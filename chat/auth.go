@@ -46,13 +46,18 @@ func hashToken(token string) []byte {
 // whoever wrote the page.
 func credentials(c *fiber.Ctx) (token string, byCookie bool) {
 	if header := c.Get(fiber.HeaderAuthorization); header != "" {
-		scheme, token, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return "", false
-		}
-		return strings.TrimSpace(token), false
+		return bearerToken(header), false
 	}
 	return c.Cookies(cookieName), true
+}
+
+// bearerToken is the token of an Authorization header (RFC 6750), or empty.
+func bearerToken(header string) string {
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // guard lets requests through to a typed operation as the route's access class says.

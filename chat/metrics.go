@@ -28,6 +28,22 @@ type Metrics struct {
 	Token  string // who sends it as "Authorization: Bearer TOKEN"
 }
 
+// MetricsNeedToken is what those are told who did not send the token.
+const MetricsNeedToken = `Send the token of the metrics as "Authorization: Bearer TOKEN".`
+
+// Status is what a request with such an Authorization header is answered: 200, 401, or 404 where nobody may read them.
+func (m Metrics) Status(authorization string) int {
+	switch {
+	case m.Public:
+		return http.StatusOK
+	case m.Token == "":
+		return http.StatusNotFound
+	case subtle.ConstantTimeCompare([]byte(bearerToken(authorization)), []byte(m.Token)) != 1:
+		return http.StatusUnauthorized
+	}
+	return http.StatusOK
+}
+
 // metrics counts what this server does. Labels are of what the program knows beforehand: never of what users say.
 type metrics struct {
 	registry *prometheus.Registry
@@ -108,16 +124,12 @@ func (s *Server) measure(c *fiber.Ctx) error {
 
 // showMetrics answers in Prometheus's text format: the supervisor's metrics, if it tells them, and our own.
 func (s *Server) showMetrics(c *fiber.Ctx) error {
-	switch access := s.cfg.Metrics; {
-	case access.Public:
-	case access.Token == "":
+	switch s.cfg.Metrics.Status(c.Get(fiber.HeaderAuthorization)) {
+	case http.StatusNotFound:
 		return fiber.ErrNotFound
-	default:
-		token, byCookie := credentials(c)
-		if byCookie || subtle.ConstantTimeCompare([]byte(token), []byte(access.Token)) != 1 {
-			c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
-			return newProblem(store.Unauthenticated, "Send the token of the metrics as \"Authorization: Bearer TOKEN\".")
-		}
+	case http.StatusUnauthorized:
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+		return newProblem(store.Unauthenticated, MetricsNeedToken)
 	}
 	text, err := s.metrics.text(s.supervisorMetrics(c.UserContext()))
 	if err != nil {
