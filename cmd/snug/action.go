@@ -49,11 +49,7 @@ func oneService(cmd *cobra.Command, args []string) error {
 }
 
 func act(cmd *cobra.Command, action supervisor.Action, service, done string) error {
-	settings, _, err := commandSettings(cmd)
-	if err != nil {
-		return err
-	}
-	asked, err := findSupervisor(settings)
+	asked, err := askSupervisor(cmd)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"snug/supervisor"
@@ -20,6 +21,15 @@ const controlTimeout = 5 * time.Second
 type askedSupervisor struct {
 	*supervisor.Client
 	data string
+}
+
+// askSupervisor is for a command that asks the Snug that runs.
+func askSupervisor(cmd *cobra.Command) (askedSupervisor, error) {
+	settings, err := operatorSettings(cmd)
+	if err != nil {
+		return askedSupervisor{}, err
+	}
+	return findSupervisor(settings)
 }
 
 // findSupervisor finds the Snug that runs on the data folder. Whether it still runs is known only once it is asked.

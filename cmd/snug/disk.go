@@ -31,8 +31,11 @@ func (a *appliance) startPostgres() (supervisor.Command, error) {
 // from a crash may take its time: to restart it would only make it begin anew.
 func (a *appliance) postgresStarted(ctx context.Context) error {
 	err := a.postgres.Check(ctx)
+	if err == nil {
+		return nil
+	}
 	recovering := postgres.Recovering(err)
-	if full := a.disk().Check(); err != nil && full != nil {
+	if full := a.disk().Check(); full != nil {
 		err = fmt.Errorf("%w (PostgreSQL: %v)", full, err)
 	}
 	if recovering {

@@ -23,11 +23,7 @@ func newEventsCommand() *cobra.Command {
 		Example: "  snug events\n  snug events -f\n  snug events --json | jq 'select(.cause == \"crash\")'",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			settings, _, err := commandSettings(cmd)
-			if err != nil {
-				return err
-			}
-			asked, err := findSupervisor(settings)
+			asked, err := askSupervisor(cmd)
 			if err != nil {
 				return err
 			}

@@ -21,11 +21,7 @@ func newHealthcheckCommand() *cobra.Command {
 		Example: "  snug healthcheck && echo fine\n  HEALTHCHECK --interval=500ms --timeout=35s CMD [\"snug\", \"healthcheck\", \"--hold\", \"30s\"]",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			settings, _, err := commandSettings(cmd)
-			if err != nil {
-				return err
-			}
-			asked, err := findSupervisor(settings)
+			asked, err := askSupervisor(cmd)
 			if err != nil {
 				return err
 			}

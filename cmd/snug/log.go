@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/lmittmann/tint"
-	"golang.org/x/term"
 
 	"snug/supervisor"
 )
@@ -40,12 +39,12 @@ func newLogger(w io.Writer, settings Settings) *slog.Logger {
 	if settings.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: settings.LogLevel}))
 	}
-	return slog.New(newTextHandler(w, settings.LogLevel, wantsColour(settings)))
+	return slog.New(newTextHandler(w, settings.LogLevel, wantsColour(os.Stdout, settings)))
 }
 
-// wantsColour says whether our output is a terminal whose user has nothing against colours, see https://no-color.org.
-func wantsColour(settings Settings) bool {
-	return settings.LogFormat != "text" && term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
+// wantsColour says whether a log is shown in colours.
+func wantsColour(w io.Writer, settings Settings) bool {
+	return settings.LogFormat != "text" && showsColour(w)
 }
 
 // newTextHandler writes lines for people, and nothing that would confuse a terminal.

@@ -56,7 +56,7 @@ func newLogsCommand() *cobra.Command {
 }
 
 func showLogs(cmd *cobra.Command, options logsOptions) error {
-	settings, _, err := commandSettings(cmd)
+	settings, err := operatorSettings(cmd)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ type printError struct{ error }
 
 // printLogs prints each line as soon as it comes, until the stream ends.
 func printLogs(w io.Writer, stream io.Reader, settings Settings, asJSON bool) error {
-	text := newTextHandler(w, math.MinInt, wantsColour(settings)) // whatever was kept is shown
+	text := newTextHandler(w, math.MinInt, wantsColour(w, settings)) // whatever was kept is shown
 	lines := bufio.NewReader(stream)
 	for {
 		line, err := lines.ReadString('\n')

@@ -2,11 +2,8 @@ package main
 
 import (
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 
 	"snug/supervisor"
 )
@@ -25,10 +22,7 @@ const (
 // palette paints on a terminal, and nowhere else.
 type palette struct{ painting bool }
 
-func newPalette(w io.Writer) palette {
-	file, ok := w.(*os.File)
-	return palette{painting: ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}
-}
+func newPalette(w io.Writer) palette { return palette{painting: showsColour(w)} }
 
 // cell is a text in a table.
 type cell struct {

@@ -202,16 +202,25 @@ func TestSettingFiles(t *testing.T) {
 }
 
 func TestUnreadableSettingFileIsOneClearLine(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root, to become a user who may not read")
-	}
+	requireRoot(t)
 	path := writeSecret(t, "postgres://u:p@h/d")
-	cmd := snugCommand(dataIn(t), []string{"SNUG_DATABASE_URL_FILE=" + path}, "serve")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 4711, Gid: 4711}}
-	out, _ := cmd.CombinedOutput()
+	out, code := serveAs(dataIn(t), asUser(0), "SNUG_DATABASE_URL_FILE="+path)
 	want := fmt.Sprintf("snug: SNUG_DATABASE_URL_FILE: user 4711 may not read %s: start Snug as root, and it reads the file before it becomes another user; or let the user read it, with `chown 4711 %s`\n", path, path)
-	if string(out) != want || cmd.ProcessState.ExitCode() != exitUsage {
-		t.Errorf("exit code %d, output\n%swant\n%s", cmd.ProcessState.ExitCode(), out, want)
+	if out != want || code != exitUsage {
+		t.Errorf("exit code %d, output\n%swant\n%s", code, out, want)
+	}
+}
+
+// TestCommandsThatNeedNoSecretReadNone: whoever may ask the Snug that runs need not be able to read its secrets.
+func TestCommandsThatNeedNoSecretReadNone(t *testing.T) {
+	requireRoot(t)
+	path := writeSecret(t, "postgres://u:p@h/d")
+	for _, command := range []string{"status", "healthcheck", "events", "logs", "restart chat"} {
+		cmd := snugCommand(dataIn(t), []string{"SNUG_DATABASE_URL_FILE=" + path}, strings.Fields(command)...)
+		cmd.SysProcAttr = asUser(0)
+		if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), "there is no Snug on") {
+			t.Errorf("snug %s: %s", command, out)
+		}
 	}
 }
 

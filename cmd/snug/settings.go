@@ -72,13 +72,24 @@ var settingFlags = map[string]string{"data": "SNUG_DATA", "listen": "SNUG_LISTEN
 
 // commandSettings are the settings of a command: the environment, and its flags over it.
 func commandSettings(cmd *cobra.Command) (Settings, []string, error) {
+	return loadSettings(commandEnviron(cmd))
+}
+
+// operatorSettings are those of a command that asks the Snug that runs. It needs no secret, which may be in a file that only
+// root may read.
+func operatorSettings(cmd *cobra.Command) (Settings, error) {
+	settings, _, err := loadSettings(without(commandEnviron(cmd), databaseSecret, redisSecret))
+	return settings, err
+}
+
+func commandEnviron(cmd *cobra.Command) []string {
 	environ := os.Environ()
 	for flag, name := range settingFlags {
 		if f := cmd.Flags().Lookup(flag); f != nil && f.Changed {
 			environ = append(environ, name+"="+f.Value.String())
 		}
 	}
-	return loadSettings(environ)
+	return environ
 }
 
 // describeSettings is the reference of all settings, a line each.

@@ -19,14 +19,10 @@ func newStatusCommand() *cobra.Command {
 		Example: "  snug status\n  snug status --watch\n  snug status --json | jq '.services[] | {name, state, pid}'",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			settings, _, err := commandSettings(cmd)
-			if err != nil {
-				return err
-			}
 			if watch {
-				return watchStatus(cmd, settings, asJSON)
+				return watchStatus(cmd, asJSON)
 			}
-			asked, err := findSupervisor(settings)
+			asked, err := askSupervisor(cmd)
 			if err != nil {
 				return err
 			}

@@ -26,7 +26,11 @@ const (
 )
 
 // watchStatus shows an error in place of the table, and goes on: a restart of Snug is worth watching.
-func watchStatus(cmd *cobra.Command, settings Settings, asJSON bool) error {
+func watchStatus(cmd *cobra.Command, asJSON bool) error {
+	settings, err := operatorSettings(cmd)
+	if err != nil {
+		return err
+	}
 	out := cmd.OutOrStdout()
 	screen := newScreen(out)
 	screen.enter()
@@ -74,18 +78,14 @@ func statusAndEvents(ctx context.Context, settings Settings) (supervisor.StatusR
 	return report, events[max(0, len(events)-latelyShown):], err
 }
 
-// screen is a terminal that is drawn over in place, without a flicker; elsewhere it is written to.
+// screen is a terminal that is drawn over in place, without a flicker; without one, out is written to.
 type screen struct {
 	out      io.Writer
 	terminal *os.File
 }
 
 func newScreen(out io.Writer) screen {
-	file, ok := out.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return screen{out: out}
-	}
-	return screen{out: out, terminal: file}
+	return screen{out: out, terminal: terminalOf(out)}
 }
 
 func (s screen) enter() {
