@@ -149,15 +149,14 @@ func becomePsql(settings Settings, database string, arguments []string) error {
 
 // splitPassword takes the password out of a URL, and what psql does not know: the settings of our pool of connections.
 func splitPassword(database string) (address, password string, err error) {
-	u, err := url.Parse(database)
+	u, query, err := parseURL(database)
 	if err != nil {
-		return "", "", errors.New("the database's URL cannot be read") // an error of Parse would show the password
+		return "", "", fmt.Errorf("the database's URL %w", err)
 	}
 	if u.User != nil {
 		password, _ = u.User.Password()
 		u.User = url.User(u.User.Username())
 	}
-	query := u.Query()
 	if given := query.Get("password"); given != "" {
 		password = given
 	}

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
+	"snug/store"
 	"snug/supervisor"
 )
 
@@ -47,6 +50,16 @@ func descendants(pid int) []int {
 		all = append(all, descendants(child)...)
 	}
 	return all
+}
+
+// openFiles are the names of what a process has open.
+func openFiles(pid int) (names []string) {
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, link := range links {
+		name, _ := os.Readlink(link)
+		names = append(names, name)
+	}
+	return names
 }
 
 // shown is all that an appliance shows of itself, by where; commands run in the given environment.
@@ -119,6 +132,13 @@ func TestSecretsByFileAreKeptSecret(t *testing.T) {
 	m.post("after a crash")
 	m.checkStored()
 	r.mustHide(environ, password, "geheim")
+	for _, pid := range descendants(r.cmd.Process.Pid)[1:] {
+		for _, file := range openFiles(pid) {
+			if strings.Contains(file, "SNUG_") && !strings.HasSuffix(titleOf(pid), "child chat") {
+				t.Errorf("%s has %s open", titleOf(pid), file)
+			}
+		}
+	}
 
 	out, _ := r.snugIn(environ, "config")
 	if !strings.Contains(out, "file "+database) || !strings.Contains(out, "snug:xxxxx@") {
@@ -222,6 +242,40 @@ func TestCommandsThatNeedNoSecretReadNone(t *testing.T) {
 			t.Errorf("snug %s: %s", command, out)
 		}
 	}
+}
+
+// TestPasswordsAreHiddenHoweverTheyAreWritten has passwords that are encoded, or should have been: whatever is accepted, shown,
+// or said of what is refused does not tell them.
+func TestPasswordsAreHiddenHoweverTheyAreWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		piece := rapid.StringMatching("[a-z0-9/#?@:%&=;+ \\[\\]]{0,6}")
+		password := piece.Draw(t, "before") + "geheim" + piece.Draw(t, "after")
+		if rapid.Bool().Draw(t, "encoded") {
+			password = url.QueryEscape(password)
+		}
+		for _, form := range []string{"postgres://u:%s@h/d", "postgres://h/d?password=%s", "postgres:u:%s@h/d", "postgres://:%s@"} {
+			if strings.Contains(form, "?") && strings.Contains(password, "&") {
+				continue // what follows is another parameter
+			}
+			value := strings.Replace(form, "%s", password, 1)
+			settings, _, err := loadSettings([]string{"SNUG_DATABASE_URL=" + value})
+			shown := []string{hideSecret("SNUG_DATABASE_URL", value), fmt.Sprint(err)}
+			if err == nil {
+				address, _, err := splitPassword(string(settings.DatabaseURL))
+				shown = append(shown, address, fmt.Sprint(err))
+				database, err := store.Open(t.Context(), store.Config{URL: string(settings.DatabaseURL)})
+				shown = append(shown, fmt.Sprint(err))
+				if err == nil {
+					database.Close()
+				}
+			}
+			for _, text := range shown {
+				if strings.Contains(text, "geheim") {
+					t.Errorf("%s is shown as %s", value, text)
+				}
+			}
+		}
+	})
 }
 
 func TestSplitPassword(t *testing.T) {

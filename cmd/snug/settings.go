@@ -149,20 +149,20 @@ func explainSettings(err error, variables map[string]string) error {
 
 // hideSecret keeps passwords in URLs out of messages.
 func hideSecret(name, value string) string {
-	if strings.HasSuffix(name, "_URL") {
-		if u, err := url.Parse(value); err == nil && !misplacedUser(u) {
-			query := u.Query()
-			for key := range query {
-				if strings.Contains(key, "password") {
-					query.Set(key, "xxxxx")
-					u.RawQuery = query.Encode()
-				}
-			}
-			return u.Redacted()
-		}
+	if !strings.HasSuffix(name, "_URL") {
+		return value
+	}
+	u, query, err := parseURL(value)
+	if err != nil {
 		return "(hidden)"
 	}
-	return value
+	for key := range query {
+		if strings.Contains(key, "password") {
+			query.Set(key, "xxxxx")
+			u.RawQuery = query.Encode()
+		}
+	}
+	return u.Redacted()
 }
 
 // settingError is what is wrong with a value, in words for people.
@@ -270,20 +270,33 @@ func (r *redisURL) UnmarshalText(text []byte) error {
 }
 
 func checkURL(text []byte, schemes ...string) (string, error) {
-	u, err := url.Parse(string(text))
-	switch {
-	case strings.Contains(string(text), "@") && (err != nil || misplacedUser(u)):
-		return "", settingError{"cannot be read: in its user and password write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23"}
-	case err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" && u.Path == "":
+	u, _, err := parseURL(string(text))
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(schemes, u.Scheme) || u.Host == "" && u.Path == "" {
 		return "", settingError{"must be a URL that begins with " + strings.Join(schemes, ":// or ") + "://"}
 	}
 	return string(text), nil
 }
 
-// misplacedUser says that a URL has what looks like a user and a password where there is none to be expected. That comes of
-// a password with characters that end it too early, of which the rest would be taken for something that may be shown.
-func misplacedUser(u *url.URL) bool {
-	return strings.Contains(u.Opaque+u.Host+u.Path+u.Fragment, "@")
+// parseURL is strict: a password with characters that end it too early would leave a rest that is taken for a host, a path or
+// a parameter, and shown. An error does not quote it.
+func parseURL(text string) (*url.URL, url.Values, error) {
+	unreadable := settingError{"cannot be read: in its user and password write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 and & as %26; nowhere else may be an @"}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, nil, unreadable
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	misplaced := strings.Count(text, "@")
+	if u.User != nil {
+		misplaced--
+	}
+	if err != nil || u.Fragment != "" || misplaced > 0 {
+		return nil, nil, unreadable
+	}
+	return u, query, nil
 }
 
 type logFormat string
