@@ -5,6 +5,7 @@ package imagetest
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,19 @@ func nodesHearEachOther(t *testing.T, p *project, who *talker) {
 		if n := e.connections(); n != 1 {
 			t.Errorf("ear %d needed %d sockets", i, n)
 		}
+	}
+	// Without Valkey between them they would still hear of it, but only by looking into the database now and then.
+	var delays []time.Duration
+	for range 11 {
+		who.sayMany(p.direct("snug-1"), 1)
+		said := time.Now()
+		ears[1].hears(t, int64(who.said()))
+		delays = append(delays, time.Since(said))
+	}
+	slices.Sort(delays)
+	t.Logf("heard at the other node after the acknowledgement: %v in the middle, %v at most", delays[5].Round(time.Millisecond), delays[10].Round(time.Millisecond))
+	if delays[5] > 300*time.Millisecond {
+		t.Errorf("the nodes do not tell each other: delays of %v", delays)
 	}
 }
 
