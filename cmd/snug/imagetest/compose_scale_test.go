@@ -25,6 +25,7 @@ func TestComposeScale(t *testing.T) {
 		}{
 			{"migrations ran once", migratedOnce},
 			{"only nginx can be reached", onlyNginxPublished},
+			{"only named volumes", onlyNamedVolumes},
 			{"nodes hear each other", nodesHearEachOther},
 			{"a node is killed", nodeKilled},
 			{"PostgreSQL restarts", postgresRestarts},
@@ -69,6 +70,18 @@ func onlyNginxPublished(t *testing.T, p *project, _ *talker) {
 		ports := docker(t, "inspect", "--format", "{{.Name}}{{range .NetworkSettings.Ports}}{{range .}} {{.HostPort}}{{end}}{{end}}", id)
 		if name, published, _ := strings.Cut(ports, " "); (published != "") != strings.Contains(name, "nginx") {
 			t.Errorf("%s publishes %q", name, published)
+		}
+	}
+}
+
+// onlyNamedVolumes wants no volume that `down` would leave behind without a name.
+func onlyNamedVolumes(t *testing.T, p *project, _ *talker) {
+	for _, id := range p.containers() {
+		mounts := docker(t, "inspect", "--format", `{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{.Destination}}{{println}}{{end}}{{end}}`, id)
+		for mount := range strings.Lines(mounts) {
+			if !strings.HasPrefix(mount, p.name+"_") {
+				t.Errorf("a volume without a name: %s", mount)
+			}
 		}
 	}
 }
