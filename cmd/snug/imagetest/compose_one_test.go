@@ -4,6 +4,7 @@ package imagetest
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,14 @@ func oneOverride(volume string) string {
 func TestComposeOneContainer(t *testing.T) {
 	eachCompose(t, func(t *testing.T, program []string) {
 		p := openProject(t, program, "compose.yaml", oneOverride(volume(t)))
+		p.environ = append(p.environ, "SNUG_LOG_FORMAT=json")
 		p.up()
+		config := docker(t, "exec", p.container("snug"), "snug", "config")
+		for setting, want := range map[string]string{"SNUG_LOG_FORMAT": "json", "SNUG_LOG_LEVEL": "default"} {
+			if !regexp.MustCompile(`(?m)^` + setting + `\b.*\b` + want + `\b`).MatchString(config) {
+				t.Errorf("snug config, where %s should be %s:\n%s", setting, want, config)
+			}
+		}
 		who := foundWorkspace(t, p.url())
 		who.sayMany(p.url(), 20)
 
