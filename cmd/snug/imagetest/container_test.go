@@ -34,18 +34,29 @@ func start(t testing.TB, options []string, args ...string) *container {
 // create is start without the start.
 func create(t testing.TB, options []string, args ...string) *container {
 	t.Helper()
-	c := &container{t: t, name: fmt.Sprintf("snug-test-%d", time.Now().UnixNano()), addr: freeAddress(t)}
+	c := &container{t: t, name: uniqueName(), addr: freeAddress(t)}
 	all := append([]string{"create", "--name", c.name, "--network", "host", "-e", "SNUG_LISTEN=" + c.addr}, options...)
 	docker(t, append(append(all, image()), args...)...)
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := try(context.Background(), "logs", "--tail", "40", c.name)
-			t.Logf("log of %s:\n%s", c.name, log)
+	c.removeAtEnd()
+	return c
+}
+
+func (c *container) removeAtEnd() {
+	c.t.Cleanup(func() {
+		if c.t.Failed() {
+			c.t.Logf("log of %s:\n%s", c.name, lastLines(c.logs(), 40))
 		}
 		_, _ = try(context.Background(), "rm", "-f", "-v", c.name)
 	})
-	return c
 }
+
+func lastLines(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
+// uniqueName is a name that no other container or volume has.
+func uniqueName() string { return fmt.Sprintf("snug-test-%d", time.Now().UnixNano()) }
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
@@ -60,7 +71,7 @@ func freeAddress(t testing.TB) string {
 // volume makes a named volume for the test alone, and returns its name.
 func volume(t testing.TB) string {
 	t.Helper()
-	name := docker(t, "volume", "create", fmt.Sprintf("snug-test-%d", time.Now().UnixNano()))
+	name := docker(t, "volume", "create", uniqueName())
 	t.Cleanup(func() { _, _ = try(context.Background(), "volume", "rm", "-f", name) })
 	return name
 }
@@ -115,10 +126,13 @@ func (c *container) health() (health, error) {
 	return h, json.Unmarshal(body, &h)
 }
 
+// waitLimit is how long anything may take that is waited for. It is long: tests share their machine.
+const waitLimit = 30 * time.Second
+
 // becomes waits for a status of the health.
 func (c *container) becomes(status string) {
 	c.t.Helper()
-	eventually(c.t, 30*time.Second, func() error {
+	eventually(c.t, waitLimit, func() error {
 		h, err := c.health()
 		if err != nil {
 			return err
