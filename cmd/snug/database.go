@@ -140,7 +140,7 @@ func becomePsql(settings Settings, database string, arguments []string) error {
 	if password != "" {
 		environ = override(environ, "PGPASSWORD="+password)
 	}
-	argv := append([]string{"psql", address}, arguments...)
+	argv := append([]string{program, address}, arguments...) // psql looks for itself by its first argument, if need be in PATH
 	if err := syscall.Exec(program, argv, environ); err != nil {
 		return fmt.Errorf("run %s: %w", program, err)
 	}

@@ -23,7 +23,7 @@ func TestDatabaseCommands(t *testing.T) {
 	}
 	if _, err := findPsql(Settings{}); err != nil {
 		t.Log(err)
-	} else if out, code = r.snug("psql", "--", "-Atc", "SELECT count(*) FROM channels"); code != exitDone || out != "0\n" {
+	} else if out, code = r.snugIn([]string{"PATH=/nowhere"}, "psql", "--", "-Atc", "SELECT count(*) FROM channels"); code != exitDone || out != "0\n" {
 		t.Errorf("snug psql: %d %s", code, out)
 	}
 	r.stop()
