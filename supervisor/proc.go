@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -77,9 +78,13 @@ func parseStat(stat []byte) (procEntry, bool) {
 }
 
 // ownerOf reads to which life of a service a process belongs. PostgreSQL's processes write their title over their
-// environment (ps_status.c), so for them it cannot be told: then named is false.
+// environment (ps_status.c), so for them it cannot be told: then named is false. So it is for one that is about to end: it
+// has no memory left (ESRCH), and may still have children, which become ours a moment later.
 func ownerOf(pid int) (of owner, named bool) {
 	environ, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+	if errors.Is(err, unix.ESRCH) {
+		return owner{}, false
+	}
 	if err != nil {
 		return owner{}, true
 	}
