@@ -129,7 +129,7 @@ func TestDiskFullAndPostgreSQLPanics(t *testing.T) {
 	m.post("before")
 	makeRoom := r.fillDisk(0)
 	r.exhaustWAL()
-	r.names(time.Second, "is full: ")
+	r.names(10*time.Second, "is full: ")
 	r.within(20*time.Second, func() error {
 		if info, err := os.Stat(filepath.Join(r.data, postgres.ReserveName)); err != nil || info.Size() > 0 {
 			return fmt.Errorf("the reserve was not given up: %v", err)
