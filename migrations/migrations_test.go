@@ -80,8 +80,9 @@ func insertData(t *testing.T, conn *pgx.Conn) {
 		`channel_members (channel_id, user_id) VALUES (` + one + `, ` + one + `)`,
 		`workspace (name, general_channel_id) VALUES ('Home', ` + one + `)`,
 		`invites (id, code, role, created_by) VALUES (` + one + `, '12345678', 'guest', ` + one + `)`,
-		`messages (id, channel_id, seq, author_id, client_id, body, created_at)
-			VALUES (` + one + `, ` + one + `, 1, ` + one + `, ` + one + `, 'hello', now())`,
+		`messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev)
+			VALUES (` + one + `, ` + one + `, 1, ` + one + `, ` + one + `, 'hello', now(), 1, 2)`,
+		`channel_departures (channel_id, user_id, rev) VALUES (` + one + `, ` + one + `, 1)`,
 	} {
 		if _, err := conn.Exec(t.Context(), "INSERT INTO "+table); err != nil {
 			t.Fatalf("%s: %v", table, err)
@@ -297,8 +298,8 @@ func TestFilesAreWhole(t *testing.T) {
 const one, two = "'00000000-0000-7000-8000-000000000001'", "'00000000-0000-7000-8000-000000000002'"
 
 func message(seq, client, body string) string {
-	return `INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at)
-		VALUES (` + two + `, ` + one + `, ` + seq + `, ` + one + `, ` + client + `, ` + body + `, now())`
+	return `INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev)
+		VALUES (` + two + `, ` + one + `, ` + seq + `, ` + one + `, ` + client + `, ` + body + `, now(), 1, 1)`
 }
 
 func user(name, role string) string {

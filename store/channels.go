@@ -37,6 +37,8 @@ type Membership struct {
 	Unread   int64 `json:"unread"`   // by others; beyond 500, one's own are counted too
 	Mentions int64 `json:"mentions"` // of the newest 500 unread, how many name the member
 	ReadSeq  int64 `json:"read_seq"`
+
+	LastRev int64 `json:"-"` // of the channel's last change
 }
 
 // selectMemberships reads memberships. What it looks at of each channel is bounded, however much is unread. The names
@@ -44,7 +46,7 @@ type Membership struct {
 const selectMemberships = `
 	SELECT c.id, c.name, c.kind, c.kind <> 'public', c.topic, c.description, c.archived, c.last_seq, c.created_at,
 		CASE WHEN c.last_seq - m.read_seq > 500 THEN c.last_seq - m.read_seq ELSE unread.count END,
-		unread.mentions, m.read_seq
+		unread.mentions, m.read_seq, c.last_rev
 	FROM channel_members m JOIN channels c ON c.id = m.channel_id JOIN users u ON u.id = m.user_id
 	CROSS JOIN LATERAL (
 		SELECT count(*) AS count, count(*) FILTER (WHERE strpos(body, '@') > 0
@@ -56,7 +58,7 @@ const selectMemberships = `
 
 func scanMembership(row pgx.Row) (m Membership, err error) {
 	err = row.Scan(&m.ID, &m.Name, &m.Kind, &m.Private, &m.Topic, &m.Description, &m.Archived, &m.LastSeq, &m.CreatedAt,
-		&m.Unread, &m.Mentions, &m.ReadSeq)
+		&m.Unread, &m.Mentions, &m.ReadSeq, &m.LastRev)
 	return m, err
 }
 

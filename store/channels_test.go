@@ -80,9 +80,9 @@ func TestUnreadOfALongAbsence(t *testing.T) {
 	in := newInstance(t)
 	bob := in.register(t, "bob")
 	in.must(t, `
-		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at)
-		SELECT gen_random_uuid(), $1, i, $2, gen_random_uuid(), '@ada', now() FROM generate_series(1, 2000) i`, in.general, bob.ID)
-	in.must(t, `UPDATE channels SET last_seq = 2000 WHERE id = $1`, in.general)
+		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev)
+		SELECT gen_random_uuid(), $1, i, $2, gen_random_uuid(), '@ada', now(), i, i FROM generate_series(1, 2000) i`, in.general, bob.ID)
+	in.must(t, `UPDATE channels SET last_seq = 2000, last_rev = 2000 WHERE id = $1`, in.general)
 	m, err := in.Channel(t.Context(), in.owner.ID, in.general)
 	if err != nil || m.Unread != 2000 || m.Mentions != 500 {
 		t.Errorf("%d unread, %d mentions, %v", m.Unread, m.Mentions, err)

@@ -65,7 +65,7 @@ func backend(t *testing.T, s *storm, which string) (pid int) {
 	return pid
 }
 
-const writing = "state = 'active' AND query LIKE '%statement_timestamp%'"
+const writing = "state = 'active' AND query LIKE '%WITH input AS%'"
 
 // TestFaults breaks PostgreSQL again and again under a storm of senders who, like a client, send again what was not
 // answered. Nothing acknowledged may be lost, doubled or reordered, and every message is told of once.
@@ -143,7 +143,7 @@ func TestHangingConnection(t *testing.T) {
 		if err := s.send(0, in.hello()); err != nil {
 			t.Fatal(err)
 		}
-		pid := backend(t, s, "query LIKE '%statement_timestamp%'")
+		pid := backend(t, s, "query LIKE '%WITH input AS%'")
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}

@@ -52,7 +52,7 @@ func TestInvites(t *testing.T) {
 
 func TestRegister(t *testing.T) {
 	in := newInstance(t)
-	in.must(t, `UPDATE channels SET last_seq = 7`)
+	in.must(t, `UPDATE channels SET last_seq = 7, last_rev = 7`)
 	invite := in.invite(t, InviteParams{Role: Admin, MaxUses: new(1)})
 	uses := func() int {
 		t.Helper()

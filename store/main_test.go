@@ -127,7 +127,7 @@ func startWriter(t testing.TB, cfg WriterConfig) *Writer {
 }
 
 // eventually waits until check returns nil.
-func eventually(t testing.TB, check func() error) {
+func eventually(t failer, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(15 * time.Second)
 	for {

@@ -62,6 +62,9 @@ type Message struct {
 	CreatedAt  time.Time  `json:"created_at"`
 	EditedAt   *time.Time `json:"edited_at"`
 	DeletedAt  *time.Time `json:"deleted_at"`
+
+	CreatedRev int64 `json:"-"` // the change of the channel that it came with
+	Rev        int64 `json:"-"` // the channel's last change of it
 }
 
 // Page says which messages of a channel to return: those just below Before, just above After, or on both sides of
@@ -71,12 +74,12 @@ type Page struct {
 	Limit                 int // 1 to MaxPage; 0 means DefaultLimit
 }
 
-const messageColumns = `m.id, m.channel_id, m.seq, m.body, m.client_id, m.created_at,
+const messageColumns = `m.id, m.channel_id, m.seq, m.body, m.client_id, m.created_at, m.created_rev, m.rev,
 	u.id, u.username, u.display_name, u.avatar_url`
 
 func scanMessage(row pgx.Row) (Message, error) {
 	m := Message{Reactions: []Reaction{}, Files: []File{}}
-	err := row.Scan(&m.ID, &m.ChannelID, &m.Seq, &m.Body, &m.ClientID, &m.CreatedAt,
+	err := row.Scan(&m.ID, &m.ChannelID, &m.Seq, &m.Body, &m.ClientID, &m.CreatedAt, &m.CreatedRev, &m.Rev,
 		&m.Author.ID, &m.Author.Username, &m.Author.DisplayName, &m.Author.AvatarURL)
 	return m, err
 }
@@ -101,15 +104,6 @@ func (s *Store) Messages(ctx context.Context, channelID uuid.UUID, p Page) ([]Me
 	}
 	list, more := w.cut(list)
 	return list, more, nil
-}
-
-// MessagesBetween returns the messages with seq from first to last, both included. How many that may be is for the
-// caller to bound.
-func (s *Store) MessagesBetween(ctx context.Context, channelID uuid.UUID, first, last int64) ([]Message, error) {
-	list, err := all(ctx, s, scanMessage, `
-		SELECT `+messageColumns+` FROM messages m JOIN users u ON u.id = m.author_id
-		WHERE m.channel_id = $1 AND m.seq BETWEEN $2 AND $3 ORDER BY m.seq`, channelID, first, last)
-	return list, wrap("read messages", err)
 }
 
 // window is a page in numbers: so many messages with seq < pivot, and so many with seq >= pivot. One more is read on a

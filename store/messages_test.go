@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 )
@@ -82,22 +81,6 @@ func TestBadPages(t *testing.T) {
 	list, more, err := in.Messages(t.Context(), uuid.New(), Page{})
 	if err != nil || more || list == nil || len(list) != 0 {
 		t.Errorf("of an unknown channel: %#v, %v, %v", list, more, err)
-	}
-}
-
-func TestMessagesBetween(t *testing.T) {
-	in := newInstance(t)
-	in.say(t, in.owner, in.general, "1", "2", "3", "4")
-	all, _, err := in.Messages(t.Context(), in.general, Page{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := in.MessagesBetween(t.Context(), in.general, 2, 3)
-	if diff := cmp.Diff(all[1:3], got); err != nil || diff != "" {
-		t.Errorf("%v (-want +got)\n%s", err, diff)
-	}
-	if got, err := in.MessagesBetween(t.Context(), in.general, 3, 2); err != nil || len(got) != 0 {
-		t.Errorf("from 3 to 2: %v, %v", got, err)
 	}
 }
 

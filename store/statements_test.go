@@ -62,14 +62,15 @@ func TestStatementsOfACall(t *testing.T) {
 			_, err := in.Register(ctx, RegisterParams{InviteCode: invite.Code, Username: "eve"})
 			return err
 		}},
-		"Channels":        {1, func() error { _, err := in.Channels(ctx, bob.ID); return err }},
-		"Channel":         {1, func() error { _, err := in.Channel(ctx, bob.ID, in.general); return err }},
-		"ChannelIDs":      {1, func() error { _, err := in.ChannelIDs(ctx, bob.ID); return err }},
-		"MemberIDs":       {1, func() error { _, err := in.MemberIDs(ctx, in.general); return err }},
-		"Heads":           {1, func() error { _, err := in.Heads(ctx, []uuid.UUID{in.general, uuid.New()}); return err }},
-		"MarkRead":        {2, func() error { _, err := in.MarkRead(ctx, bob.ID, in.general, 1); return err }},
-		"Messages":        {1, func() error { _, _, err := in.Messages(ctx, in.general, Page{}); return err }},
-		"MessagesBetween": {1, func() error { _, err := in.MessagesBetween(ctx, in.general, 1, 100); return err }},
+		"Channels":   {1, func() error { _, err := in.Channels(ctx, bob.ID); return err }},
+		"Channel":    {1, func() error { _, err := in.Channel(ctx, bob.ID, in.general); return err }},
+		"ChannelIDs": {1, func() error { _, err := in.ChannelIDs(ctx, bob.ID); return err }},
+		"MemberIDs":  {1, func() error { _, err := in.MemberIDs(ctx, in.general); return err }},
+		"Heads":      {1, func() error { _, err := in.Heads(ctx, []uuid.UUID{in.general, uuid.New()}); return err }},
+		"MarkRead":   {2, func() error { _, err := in.MarkRead(ctx, bob.ID, in.general, 1); return err }},
+		"Messages":   {1, func() error { _, _, err := in.Messages(ctx, in.general, Page{}); return err }},
+		"Missed":     {4, func() error { _, err := in.Missed(ctx, Span{ChannelID: in.general, From: 1, To: 9}, 100); return err }},
+		"RevsAt":     {1, func() error { _, err := in.RevsAt(ctx, map[uuid.UUID]int64{in.general: 1}); return err }},
 	})
 }
 

@@ -143,13 +143,15 @@ func (s *storm) stored(f failer) map[messageKey]Message {
 	f.Helper()
 	all := map[messageKey]Message{}
 	for _, channel := range s.channels {
-		list, err := s.in.MessagesBetween(context.Background(), channel, 1, 1<<40)
-		if err != nil {
-			f.Fatalf("read channel: %v", err)
-		}
+		var missed Missed
+		eventually(f, func() (err error) { // PostgreSQL may still be recovering from the last fault
+			missed, err = s.in.Missed(context.Background(), Span{ChannelID: channel, From: 1, To: 1 << 40}, 1<<20)
+			return err
+		})
+		list := missed.Messages
 		for i, m := range list {
-			if m.Seq != int64(i+1) {
-				f.Errorf("message %d of channel %s has seq %d", i+1, channel, m.Seq)
+			if m.Seq != int64(i+1) || m.CreatedRev != m.Seq {
+				f.Errorf("message %d of channel %s has seq %d, rev %d", i+1, channel, m.Seq, m.CreatedRev)
 			}
 			key := messageKey{m.Author.ID, m.ClientID}
 			if _, double := all[key]; double {
@@ -157,7 +159,7 @@ func (s *storm) stored(f failer) map[messageKey]Message {
 			}
 			all[key] = m
 		}
-		if heads, err := s.in.Heads(context.Background(), []uuid.UUID{channel}); err != nil || heads[0].LastSeq != int64(len(list)) {
+		if heads, err := s.in.Heads(context.Background(), []uuid.UUID{channel}); err != nil || heads[0].LastRev != int64(len(list)) {
 			f.Errorf("heads %v (%v) of a channel with %d messages", heads, err, len(list))
 		}
 	}

@@ -42,7 +42,7 @@ const storeBatch = `
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[]) WITH ORDINALITY
 			AS input (id, author_id, client_id, channel_id, body, n)
 	), judged AS MATERIALIZED (
-		SELECT input.*, u.username, u.display_name, u.avatar_url, c.last_seq,
+		SELECT input.*, u.username, u.display_name, u.avatar_url, c.last_seq, c.last_rev,
 			m.user_id IS NOT NULL AND u.active AS member, coalesce(c.archived, false) AS archived, known.*
 		FROM input
 		LEFT JOIN users u ON u.id = input.author_id
@@ -50,28 +50,29 @@ const storeBatch = `
 		LEFT JOIN channel_members m ON m.channel_id = input.channel_id AND m.user_id = input.author_id
 		LEFT JOIN LATERAL (
 			SELECT k.id AS known_id, k.channel_id AS known_channel_id, k.seq AS known_seq, k.body AS known_body,
-				k.created_at AS known_at
+				k.created_at AS known_at, k.created_rev AS known_rev
 			FROM messages k WHERE k.author_id = input.author_id AND k.client_id = input.client_id LIMIT 1
 		) known ON true
 	), accepted AS MATERIALIZED (
-		SELECT *, last_seq + row_number() OVER (PARTITION BY channel_id ORDER BY n) AS seq, statement_timestamp() AS at
+		SELECT *, last_seq + row_number() OVER (PARTITION BY channel_id ORDER BY n) AS seq,
+			last_rev + row_number() OVER (PARTITION BY channel_id ORDER BY n) AS rev, statement_timestamp() AS at
 		FROM judged WHERE known_id IS NULL AND member AND NOT archived
 	), stored AS (
-		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at)
-		SELECT id, channel_id, seq, author_id, client_id, body, at FROM accepted
+		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev)
+		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev FROM accepted
 	), counted AS (
-		UPDATE channels c SET last_seq = newest.seq
-		FROM (SELECT channel_id, max(seq) AS seq FROM accepted GROUP BY channel_id) newest WHERE c.id = newest.channel_id
+		UPDATE channels c SET last_seq = newest.seq, last_rev = newest.rev
+		FROM (SELECT channel_id, max(seq) AS seq, max(rev) AS rev FROM accepted GROUP BY channel_id) newest WHERE c.id = newest.channel_id
 	)
 	SELECT j.member, j.archived, coalesce(a.id, j.known_id), coalesce(a.channel_id, j.known_channel_id),
-		coalesce(a.seq, j.known_seq), coalesce(a.at, j.known_at), j.known_body, j.username, j.display_name, j.avatar_url
+		coalesce(a.seq, j.known_seq), coalesce(a.rev, j.known_rev), coalesce(a.at, j.known_at), j.known_body, j.username, j.display_name, j.avatar_url
 	FROM judged j LEFT JOIN accepted a USING (n) ORDER BY n`
 
 // verdict is a row of storeBatch.
 type verdict struct {
 	member, archived bool
 	id, channelID    pgtype.UUID // of the message as stored, now or before; invalid when it was refused
-	seq              *int64
+	seq, rev         *int64
 	at               *time.Time
 	body             *string // set when it was stored before
 	username         *string
@@ -80,7 +81,7 @@ type verdict struct {
 }
 
 func scanVerdict(row pgx.CollectableRow) (v verdict, err error) {
-	err = row.Scan(&v.member, &v.archived, &v.id, &v.channelID, &v.seq, &v.at, &v.body,
+	err = row.Scan(&v.member, &v.archived, &v.id, &v.channelID, &v.seq, &v.rev, &v.at, &v.body,
 		&v.username, &v.displayName, &v.avatarURL)
 	return v, err
 }
@@ -204,7 +205,7 @@ func (p *pending) judge(v verdict) answer {
 		// Found under the id that this send made, it was stored by this send: by a try whose outcome was unknown.
 		Created: v.id.Bytes == p.id,
 		Message: Message{
-			ID: v.id.Bytes, ChannelID: p.ChannelID, Seq: *v.seq, Body: body, ClientID: p.ClientID, CreatedAt: *v.at,
+			ID: v.id.Bytes, ChannelID: p.ChannelID, Seq: *v.seq, Body: body, ClientID: p.ClientID, CreatedAt: *v.at, CreatedRev: *v.rev, Rev: *v.rev,
 			Author:    Author{ID: p.AuthorID, Username: *v.username, DisplayName: *v.displayName, AvatarURL: *v.avatarURL},
 			Reactions: []Reaction{}, Files: []File{},
 		},

@@ -61,9 +61,9 @@ func BenchmarkInsertEach(b *testing.B) {
 	in := newInstance(b)
 	sendAll(b, in, func(s Send) error {
 		_, err := in.pool.Exec(b.Context(), `
-			WITH place AS (UPDATE channels SET last_seq = last_seq + 1 WHERE id = $1 RETURNING last_seq)
-			INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at)
-			SELECT $2, $1, last_seq, $3, $4, $5, now() FROM place`,
+			WITH place AS (UPDATE channels SET last_seq = last_seq + 1, last_rev = last_rev + 1 WHERE id = $1 RETURNING last_seq, last_rev)
+			INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev)
+			SELECT $2, $1, last_seq, $3, $4, $5, now(), last_rev, last_rev FROM place`,
 			s.ChannelID, newID(), s.AuthorID, s.ClientID, s.Body)
 		return err
 	})
