@@ -2,11 +2,13 @@ package chat
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/singleflight"
 
 	"snug/store"
@@ -19,7 +21,7 @@ const (
 	catchupAtOnce = 3    // reads at once: the database has others to serve
 )
 
-// catchup reads messages that sockets have missed. Those who miss the same are served by one read.
+// catchup reads what sockets have missed. Those who miss the same are served by one read.
 type catchup struct {
 	store    *store.Store
 	markdown *markdown
@@ -32,15 +34,17 @@ func newCatchup(s *store.Store, m *markdown) *catchup {
 	return &catchup{store: s, markdown: m, slots: make(chan struct{}, catchupAtOnce)}
 }
 
-// page is messages that were missed, and up to which seq there are no others.
+// page is what was missed of a span, or of the beginning of it.
 type page struct {
-	span
-	runs []encodedRun
+	store.Span
+	lastSeq  int64
+	messages *run   // new ones, by seq; nil when there are none
+	others   []byte // frames of the changes of older ones, and of gaps
+	left     map[uuid.UUID]bool
 }
 
 // fetch returns the first page of the span. It tries until ctx ends, and then reports false.
-func (f *catchup) fetch(ctx context.Context, missing span, log *slog.Logger) (page, bool) {
-	missing.to = min(missing.to, missing.from+catchupPage-1)
+func (f *catchup) fetch(ctx context.Context, missing store.Span, log *slog.Logger) (page, bool) {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		p, err := f.read(ctx, missing)
 		if err == nil {
@@ -58,22 +62,17 @@ func (f *catchup) fetch(ctx context.Context, missing span, log *slog.Logger) (pa
 }
 
 // read reads a page. The read itself is not ended with ctx: others may wait for it.
-func (f *catchup) read(ctx context.Context, missing span) (page, error) {
-	key := fmt.Sprintf("%s %d %d", missing.channel, missing.from, missing.to)
-	result := f.flight.DoChan(key, func() (any, error) {
+func (f *catchup) read(ctx context.Context, missing store.Span) (page, error) {
+	result := f.flight.DoChan(fmt.Sprint(missing), func() (any, error) {
 		f.slots <- struct{}{}
 		defer func() { <-f.slots }()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		messages, err := f.store.MessagesBetween(ctx, missing.channel, missing.from, missing.to)
+		missed, err := f.store.Missed(ctx, missing, catchupPage)
 		if err != nil {
 			return page{}, err
 		}
-		wire := make([]*wireMessage, len(messages))
-		for i := range messages {
-			wire[i] = &wireMessage{Message: messages[i]}
-		}
-		return page{span: missing, runs: f.markdown.runs(wire)}, nil
+		return f.page(missing, missed), nil
 	})
 	select {
 	case r := <-result:
@@ -82,4 +81,48 @@ func (f *catchup) read(ctx context.Context, missing span) (page, error) {
 		f.left.Go(func() { <-result })
 		return page{}, ctx.Err()
 	}
+}
+
+// page makes the frames of what was missed. Of too many new messages it tells the gap, and of too many older ones that were
+// changed that all from the first of the rest on are to be fetched anew.
+func (f *catchup) page(missing store.Span, missed store.Missed) page {
+	p := page{Span: missing, lastSeq: missed.LastSeq, left: map[uuid.UUID]bool{}}
+	for _, user := range missed.Left {
+		p.left[user] = true
+	}
+	switch n := len(missed.Messages); {
+	case missed.LastSeq-missing.AfterSeq > replayLimit:
+		p.gap(missing.AfterSeq+1, missed.LastSeq)
+	case n > 0:
+		p.messages = f.run(missed.Messages)
+		if last := missed.Messages[n-1]; last.Seq < missed.LastSeq {
+			p.To, p.lastSeq = last.CreatedRev, last.Seq
+		}
+	}
+	for i, m := range missed.Changed {
+		if i == catchupPage-1 {
+			p.gap(m.Seq, missing.AfterSeq)
+			break
+		}
+		p.others = appendFrame(p.others, f.changed(m))
+	}
+	return p
+}
+
+func (p *page) gap(from, to int64) {
+	p.others = append(p.others, encodeFrame(gapFrame{Type: "gap", ChannelID: p.ChannelID, From: from, To: to})...)
+}
+
+// run makes a run of messages by their seqs, which are without a gap as their revs are not.
+func (f *catchup) run(messages []store.Message) *run {
+	encoded := make([]json.RawMessage, len(messages))
+	for i := range messages {
+		encoded[i] = (&wireMessage{Message: messages[i]}).encode(f.markdown)
+	}
+	return newRun(messages[0].ChannelID, messages[0].Seq, messages[0].Seq, encoded)
+}
+
+// changed is the frame that tells of an older message as it is now.
+func (f *catchup) changed(m store.Message) []byte {
+	return encodeJSON(updatedFrame{Type: "message_updated", Message: (&wireMessage{Message: m}).encode(f.markdown)})
 }

@@ -5,12 +5,15 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+
+	"snug/store"
 )
 
-// delivery decides what one connection gets of each channel, and when: every message once, in rising seq.
+// delivery decides what one connection gets of each channel, and when: every change once, in rising rev, and so every
+// message once, in rising seq.
 //
 // It belongs to the connection's writer. Runs come in any order, doubled or not at all; what is missing between the last
-// message written and the next run is asked for, and what comes meanwhile waits.
+// change written and the next run is asked for, and what comes meanwhile waits.
 type delivery struct {
 	channels map[uuid.UUID]*position
 	wanted   []uuid.UUID // channels with something to fetch, the longest waiting first
@@ -18,48 +21,50 @@ type delivery struct {
 
 // position is where a connection is in a channel.
 type position struct {
-	cursor  int64  // seq of the last message written
+	cursor  int64  // rev of the last change written
+	seq     int64  // of the last message written
 	target  int64  // what must be fetched up to; nothing when not above cursor
-	waiting []*run // came above cursor+1 while the messages below were missing
+	waiting []*run // came above cursor+1 while the changes below were missing
 	size    int    // bytes of waiting
 }
 
-// waitingLimit is how many bytes of a channel may wait for messages below them; what comes beyond is fetched later.
+// waitingLimit is how many bytes of a channel may wait for changes below them; what comes beyond is fetched later.
 const waitingLimit = 4 << 20
-
-// span is seqs of a channel, both ends included.
-type span struct {
-	channel  uuid.UUID
-	from, to int64
-}
 
 func newDelivery() *delivery { return &delivery{channels: map[uuid.UUID]*position{}} }
 
 // join begins to deliver a channel: what is above cursor is still to come, and up to last it is known to exist.
-func (d *delivery) join(channel uuid.UUID, cursor, last int64) {
-	p := &position{cursor: cursor}
-	d.channels[channel] = p
-	d.want(channel, p, last)
+func (d *delivery) join(b begin) {
+	d.leave(b.channel)
+	p := &position{cursor: b.cursor, seq: b.seq}
+	d.channels[b.channel] = p
+	d.want(b.channel, p, b.last)
 }
 
-// want asks for the messages up to seq.
-func (d *delivery) want(channel uuid.UUID, p *position, seq int64) {
-	if seq <= p.cursor {
+// leave ends to deliver a channel.
+func (d *delivery) leave(channel uuid.UUID) {
+	delete(d.channels, channel)
+	d.wanted = slices.DeleteFunc(d.wanted, func(w uuid.UUID) bool { return w == channel })
+}
+
+// want asks for the changes up to rev.
+func (d *delivery) want(channel uuid.UUID, p *position, rev int64) {
+	if rev <= p.cursor {
 		return
 	}
 	if p.target <= p.cursor {
 		d.wanted = append(d.wanted, channel)
 	}
-	p.target = max(p.target, seq)
+	p.target = max(p.target, rev)
 }
 
 // missing returns what to fetch next, if anything.
-func (d *delivery) missing() (span, bool) {
+func (d *delivery) missing() (store.Span, bool) {
 	if len(d.wanted) == 0 {
-		return span{}, false
+		return store.Span{}, false
 	}
 	p := d.channels[d.wanted[0]]
-	return span{channel: d.wanted[0], from: p.cursor + 1, to: p.target}, true
+	return store.Span{ChannelID: d.wanted[0], From: p.cursor + 1, To: p.target, AfterSeq: p.seq}, true
 }
 
 // offer takes a run and calls write with the frames that are due.
@@ -88,17 +93,30 @@ func (d *delivery) keep(p *position, r *run) {
 	}
 }
 
-// skip goes on above seq, as if everything up to there had been written.
-func (d *delivery) skip(channel uuid.UUID, seq int64, write func(frames []byte)) {
-	p := d.channels[channel]
-	p.cursor = max(p.cursor, seq)
-	d.settle(channel, p, write)
+// lacks reports whether a page that was fetched still has something new.
+func (d *delivery) lacks(g page) bool {
+	p := d.channels[g.ChannelID]
+	return p != nil && p.cursor < g.To
+}
+
+// fill takes a page that was fetched.
+func (d *delivery) fill(g page, write func(frames []byte)) {
+	if !d.lacks(g) {
+		return
+	}
+	p := d.channels[g.ChannelID]
+	if g.messages != nil && g.messages.last > p.seq {
+		write(g.messages.after(p.seq))
+	}
+	write(g.others)
+	p.cursor, p.seq = g.To, max(p.seq, g.lastSeq)
+	d.settle(g.ChannelID, p, write)
 }
 
 func (p *position) advance(r *run, write func(frames []byte)) {
 	if r.last > p.cursor {
 		write(r.after(p.cursor))
-		p.cursor = r.last
+		p.cursor, p.seq = r.last, max(p.seq, r.lastSeq())
 	}
 }
 

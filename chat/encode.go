@@ -25,23 +25,24 @@ func (w *wireMessage) encode(m *markdown) []byte {
 	return w.json
 }
 
-// run is consecutive messages of one channel, as the frames that carry them.
+// run is consecutive changes of one channel, as the frames that carry them: new messages, or one change of another kind.
 type run struct {
 	channel     uuid.UUID
-	first, last int64  // seqs; a run of none has first == last+1, and says that the channel has come to last
+	first, last int64  // revs; a run of none has first == last+1, and says that the channel has come to last
+	seq         int64  // of the first message; 0 if the change is no new message
 	frames      []byte // one after the other
-	ends        []int  // where in frames that of seq first+i ends
+	ends        []int  // where in frames that of rev first+i ends
 }
 
 var messageFrameHead, messageFrameTail = []byte(`{"type":"message","message":`), []byte(`}`)
 
-// newRun makes a run of consecutive messages in wire form. It has room for their frames.
-func newRun(channel uuid.UUID, first int64, messages []json.RawMessage) *run {
+// newRun makes a run of consecutive messages in wire form: the first has that rev and seq.
+func newRun(channel uuid.UUID, first, seq int64, messages []json.RawMessage) *run {
 	size := 0
 	for _, m := range messages {
 		size += len(m) + len(messageFrameHead) + 16
 	}
-	r := &run{channel: channel, first: first, last: first + int64(len(messages)) - 1,
+	r := &run{channel: channel, first: first, last: first + int64(len(messages)) - 1, seq: seq,
 		frames: make([]byte, 0, size), ends: make([]int, 0, len(messages))}
 	for _, m := range messages {
 		r.frames = appendFrame(r.frames, messageFrameHead, m, messageFrameTail)
@@ -50,12 +51,25 @@ func newRun(channel uuid.UUID, first int64, messages []json.RawMessage) *run {
 	return r
 }
 
-// after returns the frames of the messages above seq, which is at least first-1.
-func (r *run) after(seq int64) []byte {
-	if seq < r.first {
+// newChange is a run of one change that is no new message.
+func newChange(channel uuid.UUID, rev int64, frame []byte) *run {
+	return &run{channel: channel, first: rev, last: rev, frames: appendFrame(nil, frame)}
+}
+
+// after returns the frames of the changes above rev, which is at least first-1.
+func (r *run) after(rev int64) []byte {
+	if rev < r.first {
 		return r.frames
 	}
-	return r.frames[r.ends[seq-r.first]:]
+	return r.frames[r.ends[rev-r.first]:]
+}
+
+// lastSeq is of the run's newest message; 0 if there is none in it.
+func (r *run) lastSeq() int64 {
+	if r.seq == 0 {
+		return 0
+	}
+	return r.seq + r.last - r.first
 }
 
 // encodedRun is a run and the messages in it, for those that make other frames of them.
@@ -64,7 +78,7 @@ type encodedRun struct {
 	encoded []json.RawMessage
 }
 
-// runs cuts messages, which are in rising seq per channel, into runs.
+// runs cuts messages that were just stored, which are in rising seq per channel, into runs.
 func (m *markdown) runs(messages []*wireMessage) []encodedRun {
 	byChannel, order := map[uuid.UUID][]*wireMessage{}, []uuid.UUID{}
 	for _, w := range messages {
@@ -77,14 +91,14 @@ func (m *markdown) runs(messages []*wireMessage) []encodedRun {
 	for _, channel := range order {
 		for list := byChannel[channel]; len(list) > 0; {
 			n := 1
-			for n < len(list) && list[n].Seq == list[n-1].Seq+1 {
+			for n < len(list) && list[n].CreatedRev == list[n-1].CreatedRev+1 {
 				n++
 			}
 			encoded := make([]json.RawMessage, n)
 			for i, w := range list[:n] {
 				encoded[i] = w.encode(m)
 			}
-			runs = append(runs, encodedRun{newRun(channel, list[0].Seq, encoded), encoded})
+			runs = append(runs, encodedRun{newRun(channel, list[0].CreatedRev, list[0].Seq, encoded), encoded})
 			list = list[n:]
 		}
 	}

@@ -51,6 +51,10 @@ type (
 		From      int64     `json:"from"`
 		To        int64     `json:"to"`
 	}
+	updatedFrame struct { // a message that was sent before is now like this
+		Type    string          `json:"type"`
+		Message json.RawMessage `json:"message"`
+	}
 	errorFrame struct {
 		Type       string            `json:"type"`
 		Code       store.Code        `json:"code"`
@@ -75,6 +79,15 @@ type (
 		Type      string     `json:"type"`
 		ChannelID uuid.UUID  `json:"channel_id"`
 		User      store.User `json:"user"`
+	}
+	channelFrame struct { // one of the user's channels is now like this
+		Type    string           `json:"type"`
+		Channel store.Membership `json:"channel"`
+	}
+	removedFrame struct { // a channel is none of the user's any more
+		Type      string    `json:"type"`
+		ChannelID uuid.UUID `json:"channel_id"`
+		Removed   bool      `json:"removed"`
 	}
 	presenceFrame struct {
 		Type   string    `json:"type"`

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"snug/chat/chattest"
+	"snug/migrations"
 	"snug/store/postgres/postgrestest"
 )
 
@@ -159,9 +160,10 @@ func TestReadyWhenTheDatabaseIs(t *testing.T) {
 	url := postgrestest.Database(t)
 	l := chattest.Listen(t)
 	s := chattest.Launch(t, chattest.Options{DatabaseURL: url, Listener: l})
+	want := fmt.Sprintf("database schema is at version 0, this program needs %d: run snug migrate up\n", migrations.Latest())
 	for deadline := time.Now().Add(waitLimit); ; time.Sleep(5 * time.Millisecond) {
 		status, reason, err := s.Ready()
-		if err == nil && status == 503 && reason == "database schema is at version 0, this program needs 1: run snug migrate up\n" {
+		if err == nil && status == 503 && reason == want {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -52,7 +52,7 @@ type hubConfig struct {
 // hubChannel is a channel of which this node has heard.
 type hubChannel struct {
 	conns map[*conn]bool // who gets its messages
-	head  int64          // the highest seq that was handed on
+	head  int64          // the highest rev that was handed on
 }
 
 func newHub(cfg hubConfig) *hub {
@@ -139,14 +139,14 @@ func (h *hub) committed(messages []store.Message) { h.backlog.put(h.recent.add(m
 func (h *hub) deliver(messages []*wireMessage) {
 	if len(h.conns) == 0 && h.alone() {
 		for _, m := range messages {
-			h.channel(m.ChannelID).rise(m.Seq)
+			h.channel(m.ChannelID).rise(m.CreatedRev)
 		}
 		return
 	}
 	for _, r := range h.markdown.runs(messages) {
 		h.handOn(r.run)
 		if !h.alone() {
-			h.toPeers(nodeEvent{Kind: kindMessages, Channel: r.channel, First: r.first, Messages: r.encoded})
+			h.toPeers(nodeEvent{Kind: kindMessages, Channel: r.channel, Rev: r.first, Seq: r.seq, Messages: r.encoded})
 		}
 	}
 }
@@ -169,20 +169,20 @@ func (h *hub) channel(id uuid.UUID) *hubChannel {
 	return channel
 }
 
-func (c *hubChannel) rise(seq int64) { c.head = max(c.head, seq) }
+func (c *hubChannel) rise(rev int64) { c.head = max(c.head, rev) }
 
-// nudge says that the channel has come to seq, in case nobody was told of the messages up to there.
-func (h *hub) nudge(channel uuid.UUID, seq int64) {
-	h.post(func() { h.noteHead(channel, seq) })
+// nudge says that the channel has come to rev, in case nobody was told of the changes up to there.
+func (h *hub) nudge(channel uuid.UUID, rev int64) {
+	h.post(func() { h.noteHead(channel, rev) })
 }
 
-func (h *hub) noteHead(channel uuid.UUID, seq int64) {
-	if h.channel(channel).head < seq {
-		h.handOn(&run{channel: channel, first: seq + 1, last: seq})
+func (h *hub) noteHead(channel uuid.UUID, rev int64) {
+	if h.channel(channel).head < rev {
+		h.handOn(&run{channel: channel, first: rev + 1, last: rev})
 	}
 }
 
-// poll looks in the database for messages that no event told of. One look is under way at a time.
+// poll looks in the database for changes that no event told of. One look is under way at a time.
 func (h *hub) poll(ctx context.Context, helpers *sync.WaitGroup) {
 	var watched []uuid.UUID
 	for id, channel := range h.channels {
@@ -204,7 +204,7 @@ func (h *hub) poll(ctx context.Context, helpers *sync.WaitGroup) {
 		h.post(func() {
 			h.polling = false
 			for _, head := range heads {
-				h.noteHead(head.ChannelID, head.LastSeq)
+				h.noteHead(head.ChannelID, head.LastRev)
 			}
 		})
 	})
@@ -234,7 +234,7 @@ func (h *hub) enter(c *conn) (ok bool) {
 }
 
 // welcome begins to bring a socket what happens in its channels: what it has not seen of them, and all that is new.
-func (h *hub) welcome(c *conn, frame welcomeFrame, resume map[uuid.UUID]int64) {
+func (h *hub) welcome(c *conn, frame welcomeFrame, resume map[uuid.UUID]seen) {
 	h.do(func() {
 		if h.presence.enter(c.who.User.ID) {
 			h.tellPresence(c.who.User.ID, true)
@@ -245,17 +245,19 @@ func (h *hub) welcome(c *conn, frame welcomeFrame, resume map[uuid.UUID]int64) {
 		for i, m := range frame.Channels {
 			// The hub may know of newer messages than the database did a moment ago, or the database of some that
 			// nobody has told the hub of, and so none of those who are here already.
-			h.noteHead(m.ID, m.LastSeq)
+			h.noteHead(m.ID, m.LastRev)
 			channel := h.channel(m.ID)
 			channel.conns[c] = true
-			begins[i] = begin{channel: m.ID, cursor: m.LastSeq, last: max(m.LastSeq, channel.head)}
+			begins[i] = begin{channel: m.ID, cursor: m.LastRev, last: max(m.LastRev, channel.head), seq: m.LastSeq, resumed: true}
 			if seen, ok := resume[m.ID]; ok {
-				begins[i].cursor = min(seen, m.LastSeq)
+				begins[i].cursor, begins[i].seq = seen.rev, seen.seq
 			}
-			c.channels = append(c.channels, m.ID)
+			c.channels[m.ID] = true
 		}
-		c.out.put(item{frame: encodeFrame(frame)})
-		c.out.put(item{begin: begins})
+		c.out.put(item{frame: encodeFrame(frame), begin: begins})
+		if len(begins) == 0 {
+			c.out.put(item{frame: encodeFrame(plainFrame{Type: "resumed"})})
+		}
 	})
 }
 
@@ -265,7 +267,7 @@ func (h *hub) leave(c *conn) {
 		delete(h.conns, c)
 		removeFrom(h.sessions, c.who.Session.ID, c)
 		removeFrom(h.users, c.who.User.ID, c)
-		for _, id := range c.channels {
+		for id := range c.channels {
 			delete(h.channels[id].conns, c)
 		}
 		if c.welcomed {

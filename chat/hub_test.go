@@ -38,14 +38,14 @@ func runHub(t *testing.T) *hub {
 // one that the socket has missed.
 func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
 	h, channel := runHub(t), uuid.New()
-	h.committed([]store.Message{{ChannelID: channel, Seq: 5}})
+	h.committed([]store.Message{{ChannelID: channel, Seq: 5, CreatedRev: 5}})
 	for seen := int64(0); seen < 5; {
 		h.do(func() { seen = h.channel(channel).head })
 	}
-	c := &conn{out: newOutbox(1 << 20)}
-	h.welcome(c, welcomeFrame{Channels: []store.Membership{{Channel: store.Channel{ID: channel, LastSeq: 4}}}}, nil)
+	c := &conn{out: newOutbox(1 << 20), channels: map[uuid.UUID]bool{}}
+	h.welcome(c, welcomeFrame{Channels: []store.Membership{{Channel: store.Channel{ID: channel, LastSeq: 4}, LastRev: 4}}}, nil)
 	items, _ := c.out.take()
-	if got := items[1].begin; len(got) != 1 || got[0] != (begin{channel: channel, cursor: 4, last: 5}) {
+	if got := items[0].begin; len(got) != 1 || got[0] != (begin{channel: channel, cursor: 4, last: 5, seq: 4, resumed: true}) {
 		t.Errorf("the delivery begins with %+v", got)
 	}
 }

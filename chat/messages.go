@@ -91,7 +91,7 @@ func (s *Server) storeMessage(ctx context.Context, author, channel uuid.UUID, in
 	})
 	if err == nil && !stored.Created {
 		// The first send may have timed out and been stored after all, without anybody being told.
-		s.hub.nudge(channel, stored.Message.Seq)
+		s.hub.nudge(channel, stored.Message.CreatedRev)
 	}
 	return stored, err
 }

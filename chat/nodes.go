@@ -32,18 +32,23 @@ const rememberSession = time.Minute
 // The kinds of nodeEvent.
 const (
 	kindMessages = "messages" // new messages of a channel
+	kindChange   = "change"   // another change of a channel
 	kindFrame    = "frame"    // a frame for an audience
 	kindSession  = "session"  // a login has ended
 	kindPresence = "presence" // who is online on a node
 )
 
-// nodeEvent is what one node tells the others. Messages may get lost: they are in the database. The others are of the
-// moment.
+// nodeEvent is what one node tells the others. Messages and changes may get lost: they are in the database. The others are
+// of the moment.
 type nodeEvent struct {
 	Kind     string            `json:"kind"`
 	Channel  uuid.UUID         `json:"channel,omitzero"`
-	First    int64             `json:"first,omitempty"` // seq of Messages[0]; the others follow without a gap
+	Rev      int64             `json:"rev,omitempty"` // of the change, or of Messages[0]; the others follow without a gap
+	Seq      int64             `json:"seq,omitempty"` // of Messages[0], or of the newest message at a change
 	Messages []json.RawMessage `json:"messages,omitempty"`
+	Joined   uuid.UUID         `json:"joined,omitzero"`   // the user whom the change has brought into the channel, and
+	Welcome  json.RawMessage   `json:"welcome,omitempty"` // the frame for him alone
+	Left     uuid.UUID         `json:"left,omitzero"`     // the user whom the change has brought out of it
 	Audience audience          `json:"audience,omitzero"`
 	Frame    json.RawMessage   `json:"frame,omitempty"`
 	Session  uuid.UUID         `json:"session,omitzero"`
@@ -167,7 +172,7 @@ func (h *hub) hear(payload []byte) {
 	}
 	var messages *run
 	if e.Kind == kindMessages && len(e.Messages) > 0 {
-		messages = newRun(e.Channel, e.First, e.Messages)
+		messages = newRun(e.Channel, e.Rev, e.Seq, e.Messages)
 	}
 	h.post(func() {
 		switch e.Kind {
@@ -175,6 +180,8 @@ func (h *hub) hear(payload []byte) {
 			if messages != nil {
 				h.handOn(messages)
 			}
+		case kindChange:
+			h.change(e)
 		case kindFrame:
 			h.tellHere(e.Audience, e.Frame)
 		case kindSession:

@@ -18,17 +18,20 @@ type outbox struct {
 	wake   chan struct{} // holds one when there is something to take
 }
 
-// item is one thing to write: a frame, or messages, or the beginning of a channel's delivery.
+// item is one thing to write: a frame, or changes, or the beginning of channels' delivery, or the end of one's.
 type item struct {
-	frame []byte
+	frame []byte // goes before what else there is
 	run   *run
 	begin []begin
+	end   uuid.UUID
 }
 
-// begin says that a channel is delivered from now on: what is above cursor, of which there is up to last.
+// begin says that a channel is delivered from now on: what is above the rev cursor, of which there is up to last. The client
+// has the messages up to seq.
 type begin struct {
-	channel      uuid.UUID
-	cursor, last int64
+	channel           uuid.UUID
+	cursor, last, seq int64
+	resumed           bool // the client is told when it has what it missed
 }
 
 // ending is how a connection is closed.

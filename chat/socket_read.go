@@ -143,18 +143,22 @@ func (c *conn) takeHello(f clientFrame) {
 		c.fault(newProblem(store.Invalid, "You said hello already."))
 		return
 	}
-	resume := make(map[uuid.UUID]int64, len(f.Resume))
+	seqs := make(map[uuid.UUID]int64, len(f.Resume))
 	for channel, seq := range f.Resume {
 		id, err := uuid.Parse(channel)
 		if err != nil || seq < 0 {
 			c.fault(invalidField("resume", "must have ids of channels and the last seq of each"))
 			return
 		}
-		resume[id] = seq
+		seqs[id] = seq
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.server.tuning.handle)
 	defer cancel()
 	channels, err := c.server.store.Channels(ctx, c.who.User.ID)
+	var resume map[uuid.UUID]seen
+	if err == nil {
+		resume, err = c.server.resumeAt(ctx, channels, seqs)
+	}
 	if err != nil {
 		c.refuse("", err)
 		c.out.close(ending{code: closeTryAgain, reason: "try again"})
@@ -164,6 +168,25 @@ func (c *conn) takeHello(f clientFrame) {
 	c.server.hub.welcome(c, welcomeFrame{
 		Type: "welcome", User: c.who.User, Channels: channels, Session: c.who.Session,
 	}, resume)
+}
+
+// seen is how far a client has come in a channel: the messages up to seq, and what had changed by when that one was stored.
+type seen struct{ rev, seq int64 }
+
+// resumeAt finds out how far a client has come that says the last seq of its channels.
+func (s *Server) resumeAt(ctx context.Context, channels []store.Membership, seqs map[uuid.UUID]int64) (map[uuid.UUID]seen, error) {
+	resume, known := map[uuid.UUID]seen{}, map[uuid.UUID]int64{}
+	for _, m := range channels {
+		if seq, ok := seqs[m.ID]; ok {
+			resume[m.ID] = seen{seq: min(seq, m.LastSeq)}
+			known[m.ID] = min(seq, m.LastSeq)
+		}
+	}
+	revs, err := s.store.RevsAt(ctx, known)
+	for channel, rev := range revs {
+		resume[channel] = seen{rev: rev, seq: known[channel]}
+	}
+	return resume, err
 }
 
 // channelID reads the frame's channel; a fault is answered.

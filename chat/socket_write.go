@@ -5,6 +5,7 @@ import (
 	"time"
 
 	fastws "github.com/fasthttp/websocket"
+	"github.com/google/uuid"
 )
 
 // writeSize is how many bytes are gathered into one write.
@@ -75,50 +76,52 @@ func (w *socketWriter) finish(end ending) {
 
 func (w *socketWriter) writeItems(items []item) {
 	for _, it := range items {
+		if it.frame != nil {
+			w.append(it.frame)
+		}
 		switch {
 		case it.run != nil:
 			w.delivery.offer(it.run, w.append)
-		case it.begin != nil:
-			w.resuming = true
-			for _, b := range it.begin {
-				w.delivery.join(b.channel, b.cursor, b.last)
-			}
-		default:
-			w.append(it.frame)
+		case it.end != uuid.Nil:
+			w.delivery.leave(it.end)
+		}
+		for _, b := range it.begin {
+			w.resuming = w.resuming || b.resumed
+			w.delivery.join(b)
 		}
 	}
 }
 
+// takePage takes what was fetched, unless in that span the user was removed: then nothing of it, or of what follows, is his.
 func (w *socketWriter) takePage(p page) {
-	for _, r := range p.runs {
-		w.delivery.offer(r.run, w.append)
+	if p.left[w.who.User.ID] && w.delivery.lacks(p) {
+		w.delivery.leave(p.ChannelID)
+		w.append(encodeFrame(removedFrame{Type: "channel", ChannelID: p.ChannelID, Removed: true}))
+		w.server.hub.forget(w.conn, p.ChannelID)
+		return
 	}
-	w.delivery.skip(p.channel, p.to, w.append)
+	w.delivery.fill(p, w.append)
 }
 
-// proceed sees to what is missing: fetches it, or tells that it is too much.
+// proceed fetches what is missing.
 func (w *socketWriter) proceed() {
-	for !w.fetching {
-		missing, any := w.delivery.missing()
-		switch {
-		case !any:
-			if w.resuming {
-				w.resuming = false
-				w.append(encodeFrame(plainFrame{Type: "resumed"}))
-			}
-			return
-		case missing.to-missing.from >= replayLimit:
-			w.append(encodeFrame(gapFrame{Type: "gap", ChannelID: missing.channel, From: missing.from, To: missing.to}))
-			w.delivery.skip(missing.channel, missing.to, w.append)
-		default:
-			w.fetching = true
-			w.reads.Go(func() {
-				if p, ok := w.server.hub.catchup.fetch(w.ctx, missing, w.server.log); ok {
-					w.pages <- p
-				}
-			})
-		}
+	if w.fetching {
+		return
 	}
+	missing, any := w.delivery.missing()
+	if !any {
+		if w.resuming {
+			w.resuming = false
+			w.append(encodeFrame(plainFrame{Type: "resumed"}))
+		}
+		return
+	}
+	w.fetching = true
+	w.reads.Go(func() {
+		if p, ok := w.server.hub.catchup.fetch(w.ctx, missing, w.server.log); ok {
+			w.pages <- p
+		}
+	})
 }
 
 // append adds frames to what is to be written.
