@@ -81,7 +81,9 @@ func call(t testing.TB, method, url string, body any, headers ...string) answer 
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
 	}
-	return answer{t: t, what: method + " " + url, status: response.StatusCode, header: response.Header, body: content}
+	a := answer{t: t, what: method + " " + url, status: response.StatusCode, header: response.Header, body: content}
+	a.isDescribed(method, url)
+	return a
 }
 
 // want fails the test unless the answer has the status.

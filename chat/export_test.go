@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -58,6 +59,9 @@ func Routes() []Route {
 	}
 	return list
 }
+
+// Description is the OpenAPI document of all routes.
+func (s *Server) Description() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) }
 
 // ClientOf is who sent a request that came from peer with these lines of X-Forwarded-For.
 func ClientOf(p Proxies, peer netip.Addr, lines []string) netip.Addr { return p.client(peer, lines) }

@@ -6,4 +6,4 @@ import (
 	"snug/store/postgres/postgrestest"
 )
 
-func TestMain(m *testing.M) { postgrestest.Main(m) }
+func TestMain(m *testing.M) { postgrestest.Main(m, wholeDescriptionSeen) }

@@ -84,13 +84,26 @@ func operation[I, O any](summary string, status int, handle func(*Server, contex
 func described(description string, register registration) registration {
 	return func(s *Server, app *fiber.App, r route) {
 		register(s, app, r)
-		item := s.api.OpenAPI().Paths[r.path]
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op != nil && op.Method == r.method {
-				op.Description = description
-			}
-		}
+		r.described(s.api).Description = description
 	}
+}
+
+// alsoAnswers is a registration with one more status than its usual one, for the same body.
+func alsoAnswers(status int, register registration) registration {
+	return func(s *Server, app *fiber.App, r route) {
+		register(s, app, r)
+		op := r.described(s.api)
+		usual := op.Responses[strconv.Itoa(op.DefaultStatus)]
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: usual.Content}
+	}
+}
+
+// described is the registered route as OpenAPI has it.
+func (r route) described(api huma.API) *huma.Operation {
+	item := api.OpenAPI().Paths[r.path]
+	return map[string]*huma.Operation{
+		"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete,
+	}[r.method]
 }
 
 // raw registers a handler that is not of JSON in and JSON out.

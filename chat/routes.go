@@ -28,7 +28,7 @@ type registration func(*Server, *fiber.App, route)
 func routes() []route {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return []route{
-		{"GET", "/api/health", public, raw("How the services are", ok, (*Server).getHealth)},
+		{"GET", "/api/health", public, alsoAnswers(http.StatusServiceUnavailable, raw("How the services are", ok, (*Server).getHealth))},
 		{"GET", "/metrics", public, described("Who may is set by SNUG_METRICS: nobody (404), who sends the token of the metrics, or everybody.",
 			raw("Metrics of services and chat, as Prometheus text", ok, (*Server).showMetrics))},
 		{"GET", "/api/openapi.json", public, raw("This description, for programs", ok, (*Server).describeAPI)},
@@ -52,7 +52,7 @@ func routes() []route {
 		{"GET", "/api/channels/{id}", member, operation("One of my channels", ok, (*Server).getChannel)},
 		{"POST", "/api/channels/{id}/read", member, operation("Mark as read up to a message", ok, (*Server).markRead)},
 		{"GET", "/api/channels/{id}/messages", member, operation("A page of messages, in rising seq", ok, (*Server).listMessages)},
-		{"POST", "/api/channels/{id}/messages", member, operation("Send a message", created, (*Server).sendMessage)},
+		{"POST", "/api/channels/{id}/messages", member, alsoAnswers(ok, operation("Send a message", created, (*Server).sendMessage))},
 		{"GET", "/api/ws", member, raw("The WebSocket: live messages", http.StatusSwitchingProtocols, (*Server).openSocket)},
 
 		{"GET", "/api/admin/status", admin, operation("How the services are, with what only operators should see", ok, (*Server).adminStatus)},

@@ -54,7 +54,7 @@ type Message struct {
 	Body       string     `json:"body"` // Markdown
 	HTML       string     `json:"html"` // filled in by whoever renders the body
 	ClientID   uuid.UUID  `json:"client_id"`
-	ParentID   *uuid.UUID `json:"parent_id"`
+	ParentID   *uuid.UUID `json:"parent_id" nullable:"true"`
 	ReplyCount int        `json:"reply_count"`
 	Reactions  []Reaction `json:"reactions"`
 	Files      []File     `json:"files"`

@@ -32,12 +32,22 @@ func (r *onceResult[T]) get(make func() (T, error)) (T, error) {
 	return r.value, r.err
 }
 
-// Main runs the tests of a package and then stops what Database and Cluster started. A package's TestMain is
+// Main runs the tests of a package and then stops what Database and Cluster started. When all tests have passed, what is
+// left to check must hold, too. A package's TestMain is
 //
 //	func TestMain(m *testing.M) { postgrestest.Main(m) }
-func Main(m *testing.M) {
+func Main(m *testing.M, atLast ...func() error) {
 	shared.inMain.Store(true)
 	code := m.Run()
+	for _, check := range atLast {
+		if code != 0 {
+			break
+		}
+		if err := check(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	if err := stopShared(); err != nil {
 		fmt.Fprintf(os.Stderr, "postgrestest: %v\n", err)
 		code = max(code, 1)

@@ -1,0 +1,194 @@
+package chat_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"snug/chat"
+	"snug/store"
+	"snug/store/cache"
+)
+
+// description is what the server says of its API, and what the tests have seen of it: each answer of any test must be one
+// that is described.
+type description struct {
+	compiler   *jsonschema.Compiler
+	operations map[string]map[string]*describedOperation // by path and lower-case method
+
+	mu       sync.Mutex
+	answered map[*describedOperation]bool
+}
+
+type describedOperation struct {
+	Responses map[string]struct {
+		Content map[string]struct{ Schema json.RawMessage }
+	}
+	method, path string
+	schemas      map[string]*jsonschema.Schema // by name of the response
+}
+
+const descriptionURL = "https://snug.invalid/openapi.json"
+
+// described reads the description once.
+var described = sync.OnceValues(func() (*description, error) {
+	raw, err := describeAPI()
+	if err != nil {
+		return nil, err
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	d := &description{compiler: jsonschema.NewCompiler(), answered: map[*describedOperation]bool{}}
+	var parsed struct {
+		Paths map[string]map[string]*describedOperation
+	}
+	if err := json.Unmarshal(raw, &parsed); err != nil {
+		return nil, err
+	}
+	d.operations = parsed.Paths
+	d.compiler.AssertFormat()
+	if err := d.compiler.AddResource(descriptionURL, document); err != nil {
+		return nil, err
+	}
+	for path, operations := range d.operations {
+		for method, op := range operations {
+			op.method, op.path = method, path
+			if op.schemas, err = d.compile(op); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+		}
+	}
+	return d, nil
+})
+
+// describeAPI is the description by a server that never runs.
+func describeAPI() ([]byte, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	nowhere, err := cache.Open("redis://127.0.0.1:1")
+	if err != nil {
+		return nil, err
+	}
+	defer nowhere.Close()
+	s, err := chat.New(chat.Config{Store: &store.Store{}, Cache: nowhere, Listener: listener})
+	if err != nil {
+		return nil, err
+	}
+	return s.Description()
+}
+
+// compile makes the schemas of an operation's JSON answers.
+func (d *description) compile(op *describedOperation) (map[string]*jsonschema.Schema, error) {
+	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
+	schemas := map[string]*jsonschema.Schema{}
+	for name, response := range op.Responses {
+		if response.Content["application/json"].Schema == nil {
+			continue
+		}
+		at := "#/paths/" + escape.Replace(op.path) + "/" + op.method + "/responses/" + name + "/content/application~1json/schema"
+		schema, err := d.compiler.Compile(descriptionURL + at)
+		if err != nil {
+			return nil, err
+		}
+		schemas[name] = schema
+	}
+	return schemas, nil
+}
+
+// operation finds what a request is for; nil when it is for nothing that is described.
+func (d *description) operation(method, path string) *describedOperation {
+	segments := strings.Split(path, "/")
+	var found *describedOperation
+	for pattern, operations := range d.operations {
+		op, parts := operations[strings.ToLower(method)], strings.Split(pattern, "/")
+		if op == nil || len(parts) != len(segments) {
+			continue
+		}
+		fits := true
+		for i, part := range parts {
+			fits = fits && (part == segments[i] || (strings.HasPrefix(part, "{") && segments[i] != ""))
+		}
+		if fits && (found == nil || strings.Count(pattern, "{") < strings.Count(found.path, "{")) {
+			found = op
+		}
+	}
+	return found
+}
+
+// isDescribed fails the test when an answer is not one that the description has.
+func (a answer) isDescribed(method, address string) {
+	a.t.Helper()
+	d, err := described()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	op := d.operation(method, u.Path)
+	if op == nil {
+		return
+	}
+	name := strconv.Itoa(a.status)
+	if _, ok := op.Responses[name]; !ok && a.status < 300 {
+		a.t.Errorf("%s: status %d is not described", a.what, a.status)
+	} else if !ok {
+		name = "default"
+	}
+	if schema := op.schemas[name]; schema != nil && a.header.Get("Content-Type") == "application/json" {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))
+		if err == nil {
+			err = schema.Validate(value)
+		}
+		if err != nil {
+			a.t.Errorf("%s: the answer is not as described: %v\n%s", a.what, err, a.body)
+		}
+	}
+	if a.status < http.StatusBadRequest {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.answered[op] = true
+	}
+}
+
+// wholeDescriptionSeen is an error when all tests have run, and some operation was never done.
+func wholeDescriptionSeen() error {
+	if cmp.Or(flag.Lookup("test.run").Value.String(), flag.Lookup("test.skip").Value.String(), flag.Lookup("test.list").Value.String()) != "" ||
+		flag.Lookup("test.bench").Value.String() != "" || flag.Lookup("test.fuzz").Value.String() != "" {
+		return nil
+	}
+	d, err := described()
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, operations := range d.operations {
+		for _, op := range operations {
+			if !d.answered[op] {
+				missing = append(missing, strings.ToUpper(op.method)+" "+op.path)
+			}
+		}
+	}
+	slices.Sort(missing)
+	if len(missing) > 0 {
+		return fmt.Errorf("no test has had an answer of %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
