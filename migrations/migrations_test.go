@@ -82,6 +82,7 @@ func insertData(t *testing.T, conn *pgx.Conn) {
 		`invites (id, code, role, created_by) VALUES (` + one + `, '12345678', 'guest', ` + one + `)`,
 		`messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev)
 			VALUES (` + one + `, ` + one + `, 1, ` + one + `, ` + one + `, 'hello', now(), 1, 2)`,
+		`channels (id, kind, direct_of) VALUES (` + two + `, 'direct', ARRAY[` + one + `]::uuid[])`,
 		`channel_departures (channel_id, user_id, rev) VALUES (` + one + `, ` + one + `, 1)`,
 	} {
 		if _, err := conn.Exec(t.Context(), "INSERT INTO "+table); err != nil {
@@ -329,6 +330,12 @@ var refused = map[string]string{
 	`INSERT INTO channels (id, kind, name) VALUES (` + two + `, 'direct', 'x')`:                                                                   "23514",
 	`INSERT INTO channel_members (channel_id, user_id) VALUES (` + one + `, ` + two + `)`:                                                         "23503",
 	`INSERT INTO sessions (id, user_id, token_hash, device, ip, expires_at) VALUES (` + two + `, ` + one + `, '0123456789abcdef', '', '', now())`: "23505",
+	`INSERT INTO channels (id, kind) VALUES (gen_random_uuid(), 'direct')`:                                                                        "23514",
+	`INSERT INTO channels (id, kind, direct_of) VALUES (gen_random_uuid(), 'direct', '{}')`:                                                       "23514",
+	`INSERT INTO channels (id, kind, direct_of) VALUES (gen_random_uuid(), 'direct', ARRAY[` + one + `]::uuid[])`:                                 "23505", // the same people
+	`INSERT INTO channels (id, kind, name, direct_of) VALUES (gen_random_uuid(), 'public', 'x', ARRAY[` + two + `]::uuid[])`:                      "23514",
+	`UPDATE channel_members SET notify = 'loudly'`:                                                                                                "23514",
+	`UPDATE channels SET state_rev = last_rev + 1`:                                                                                                "23514",
 	`UPDATE invites SET max_uses = 1, uses = 2`:                                                                                                   "23514",
 	`UPDATE invites SET role = 'owner'`:                                                                                                           "23514",
 	`DELETE FROM users`:                                                                                                                           "23503",
