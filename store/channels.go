@@ -18,6 +18,16 @@ const (
 	Direct  ChannelKind = "direct"  // a conversation of fixed members, without a name
 )
 
+// Notify says what of a channel a member wants to hear of.
+type Notify string
+
+// What a member can want to hear.
+const (
+	NotifyAll      Notify = "all"
+	NotifyMentions Notify = "mentions" // only what names the member
+	NotifyNone     Notify = "none"     // nothing: the channel is muted
+)
+
 // Channel is a sequence of messages.
 type Channel struct {
 	ID          uuid.UUID   `json:"id"`
@@ -27,26 +37,48 @@ type Channel struct {
 	Topic       string      `json:"topic"`
 	Description string      `json:"description"`
 	Archived    bool        `json:"archived"`
-	LastSeq     int64       `json:"last_seq"` // of the newest message; 0 when there is none
+	Members     int         `json:"members"`            // how many there are
+	UserIDs     []uuid.UUID `json:"user_ids,omitempty"` // of the people of a direct conversation
+	CreatedBy   *uuid.UUID  `json:"created_by"`         // nil: it came with the workspace
+	LastSeq     int64       `json:"last_seq"`           // of the newest message; 0 when there is none
 	CreatedAt   time.Time   `json:"created_at"`
-}
-
-// Membership is a channel as one of its members sees it.
-type Membership struct {
-	Channel
-	Unread   int64 `json:"unread"`   // by others; beyond 500, one's own are counted too
-	Mentions int64 `json:"mentions"` // of the newest 500 unread, how many name the member
-	ReadSeq  int64 `json:"read_seq"`
 
 	LastRev int64 `json:"-"` // of the channel's last change
+}
+
+const channelColumns = `c.id, c.name, c.kind, c.kind <> 'public', c.topic, c.description, c.archived, c.member_count,
+	c.direct_of, c.created_by, c.last_seq, c.created_at, c.last_rev`
+
+// fields are where to scan channelColumns.
+func (c *Channel) fields() []any {
+	return []any{&c.ID, &c.Name, &c.Kind, &c.Private, &c.Topic, &c.Description, &c.Archived, &c.Members,
+		&c.UserIDs, &c.CreatedBy, &c.LastSeq, &c.CreatedAt, &c.LastRev}
+}
+
+func scanChannel(row pgx.Row) (c Channel, err error) {
+	err = row.Scan(c.fields()...)
+	return c, err
+}
+
+// Membership is a channel as a user sees it.
+type Membership struct {
+	Channel
+	Joined   bool   `json:"joined"`   // false: the user only looks at it
+	Notify   Notify `json:"notify"`   // what the member wants to hear of it
+	Unread   int64  `json:"unread"`   // by others, of what the member wants to hear of; beyond 500, one's own are counted too
+	Mentions int64  `json:"mentions"` // of the newest 500 unread, how many name the member
+	ReadSeq  int64  `json:"read_seq"`
 }
 
 // selectMemberships reads memberships. What it looks at of each channel is bounded, however much is unread. The names
 // in a message end where no letter or digit follows, so that "@ada." names ada and "@ada.b" does not.
 const selectMemberships = `
-	SELECT c.id, c.name, c.kind, c.kind <> 'public', c.topic, c.description, c.archived, c.last_seq, c.created_at,
-		CASE WHEN c.last_seq - m.read_seq > 500 THEN c.last_seq - m.read_seq ELSE unread.count END,
-		unread.mentions, m.read_seq, c.last_rev
+	SELECT ` + channelColumns + `, true, m.notify,
+		CASE WHEN m.notify = 'none' THEN 0
+			WHEN m.notify = 'mentions' THEN unread.mentions
+			WHEN c.last_seq - m.read_seq > 500 THEN c.last_seq - m.read_seq
+			ELSE unread.count END,
+		CASE WHEN m.notify = 'none' THEN 0 ELSE unread.mentions END, m.read_seq
 	FROM channel_members m JOIN channels c ON c.id = m.channel_id JOIN users u ON u.id = m.user_id
 	CROSS JOIN LATERAL (
 		SELECT count(*) AS count, count(*) FILTER (WHERE strpos(body, '@') > 0
@@ -54,11 +86,17 @@ const selectMemberships = `
 		FROM messages
 		WHERE channel_id = c.id AND seq > greatest(m.read_seq, c.last_seq - 500) AND author_id <> u.id
 	) unread
-	WHERE m.user_id = $1`
+	WHERE m.user_id = $1 AND u.active`
+
+// selectPreviews reads public channels that a user is not in, but may look at.
+const selectPreviews = `
+	SELECT ` + channelColumns + `, false, 'all', 0, 0, 0
+	FROM channels c JOIN users u ON u.id = $1
+	WHERE c.kind = 'public' AND u.active AND u.role <> 'guest'
+		AND NOT EXISTS (SELECT FROM channel_members m WHERE m.channel_id = c.id AND m.user_id = u.id)`
 
 func scanMembership(row pgx.Row) (m Membership, err error) {
-	err = row.Scan(&m.ID, &m.Name, &m.Kind, &m.Private, &m.Topic, &m.Description, &m.Archived, &m.LastSeq, &m.CreatedAt,
-		&m.Unread, &m.Mentions, &m.ReadSeq, &m.LastRev)
+	err = row.Scan(append(m.fields(), &m.Joined, &m.Notify, &m.Unread, &m.Mentions, &m.ReadSeq)...)
 	return m, err
 }
 
@@ -75,6 +113,31 @@ func (s *Store) Channel(ctx context.Context, userID, channelID uuid.UUID) (Membe
 		return m, notFound("channel")
 	}
 	return m, wrap("read channel", err)
+}
+
+// Look returns a channel that the user is a member of or may look at, NotFound for any other.
+func (s *Store) Look(ctx context.Context, userID, channelID uuid.UUID) (Membership, error) {
+	m, err := s.Channel(ctx, userID, channelID)
+	if CodeOf(err) != NotFound {
+		return m, err
+	}
+	m, err = one(ctx, s, scanMembership, selectPreviews+` AND c.id = $2`, userID, channelID)
+	if noRows(err) {
+		return m, notFound("channel")
+	}
+	return m, wrap("look at channel", err)
+}
+
+// Browse returns public channels that the user is not in and may look at, by name, at most so many of those whose names
+// come after one; and whether there are more. There are none for guests.
+func (s *Store) Browse(ctx context.Context, userID uuid.UUID, after string, limit int) ([]Membership, bool, error) {
+	list, err := all(ctx, s, scanMembership, selectPreviews+` AND c.name > $2 ORDER BY c.name LIMIT $3`,
+		userID, printable(after), limit+1)
+	if err != nil {
+		return nil, false, wrap("browse channels", err)
+	}
+	n := min(limit, len(list))
+	return list[:n], len(list) > n, nil
 }
 
 // MemberIDs returns the ids of the users in the channel; none when there is no such channel.
@@ -98,6 +161,20 @@ func (s *Store) MarkRead(ctx context.Context, userID, channelID uuid.UUID, seq i
 		userID, channelID, seq)
 	if err != nil {
 		return Membership{}, wrap("mark as read", err)
+	}
+	return s.Channel(ctx, userID, channelID)
+}
+
+// SetNotify says what the user wants to hear of a channel. It answers NotFound unless the user is a member.
+func (s *Store) SetNotify(ctx context.Context, userID, channelID uuid.UUID, level Notify) (Membership, error) {
+	if level != NotifyAll && level != NotifyMentions && level != NotifyNone {
+		var check checker
+		check.wrong("level", "must be all, mentions or none")
+		return Membership{}, check.err()
+	}
+	err := s.exec(ctx, `UPDATE channel_members SET notify = $3 WHERE user_id = $1 AND channel_id = $2`, userID, channelID, level)
+	if err != nil {
+		return Membership{}, wrap("set what to hear of", err)
 	}
 	return s.Channel(ctx, userID, channelID)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 )
 
@@ -38,7 +39,7 @@ func TestChannelsOfAMember(t *testing.T) {
 	if c := list[1]; !c.Private || c.Kind != Private || c.Topic != "psst" || c.LastSeq != 4 || c.Unread != 3 || c.ReadSeq != 0 {
 		t.Errorf("membership: %+v", c)
 	}
-	if one, err := in.Channel(t.Context(), bob.ID, secret); err != nil || one != list[1] {
+	if one, err := in.Channel(t.Context(), bob.ID, secret); err != nil || !cmp.Equal(one, list[1]) {
 		t.Errorf("the same by id: %+v, %v", one, err)
 	}
 	for name, ids := range map[string][2]uuid.UUID{

@@ -53,6 +53,8 @@ type Missed struct {
 	LastSeq  int64       // of the newest message of the span; at least AfterSeq
 	Messages []Message   // new ones after AfterSeq, the oldest of them if there are many
 	Changed  []Message   // older ones, which were changed, in rising seq; the oldest of them if there are many
+	State    *Channel    // the channel, if anything was changed of itself
+	Joined   []User      // users who have come and are still there; the first of them if there are many
 	Left     []uuid.UUID // users who have left
 }
 
@@ -67,6 +69,12 @@ const missedChanges = `
 	SELECT ` + messageColumns + ` FROM messages m JOIN users u ON u.id = m.author_id
 	WHERE m.channel_id = $1 AND m.rev > m.created_rev AND m.rev >= $2 AND m.seq <= $3 ORDER BY m.seq LIMIT $4`
 
+const missedState = `SELECT ` + channelColumns + ` FROM channels c WHERE c.id = $1 AND c.state_rev BETWEEN $2 AND $3`
+
+const missedArrivals = `
+	SELECT ` + userColumns + ` FROM channel_members m JOIN users u ON u.id = m.user_id
+	WHERE m.channel_id = $1 AND m.joined_rev BETWEEN $2 AND $3 ORDER BY m.joined_rev LIMIT $4`
+
 const missedDepartures = `SELECT user_id FROM channel_departures WHERE channel_id = $1 AND rev BETWEEN $2 AND $3`
 
 // Missed reads a span, at most so many messages of each sort.
@@ -76,6 +84,8 @@ func (s *Store) Missed(ctx context.Context, span Span, most int) (missed Missed,
 		batch.Queue(missedLastSeq, span.ChannelID, span.To, span.AfterSeq)
 		batch.Queue(missedMessages, span.ChannelID, span.To, span.AfterSeq, most)
 		batch.Queue(missedChanges, span.ChannelID, span.From, span.AfterSeq, most)
+		batch.Queue(missedState, span.ChannelID, span.From, span.To)
+		batch.Queue(missedArrivals, span.ChannelID, span.From, span.To, most)
 		batch.Queue(missedDepartures, span.ChannelID, span.From, span.To)
 		results := s.pool.SendBatch(ctx, batch)
 		missed, err = readMissed(results)
@@ -92,6 +102,16 @@ func readMissed(results pgx.BatchResults) (missed Missed, err error) {
 		return missed, err
 	}
 	if missed.Changed, err = nextRows(results, scanMessage); err != nil {
+		return missed, err
+	}
+	states, err := nextRows(results, scanChannel)
+	if err != nil {
+		return missed, err
+	}
+	if len(states) > 0 {
+		missed.State = &states[0]
+	}
+	if missed.Joined, err = nextRows(results, scanUser); err != nil {
 		return missed, err
 	}
 	missed.Left, err = nextRows(results, value[uuid.UUID])

@@ -41,7 +41,8 @@ func TestStatementsOfACall(t *testing.T) {
 	}
 	_, token := in.login(t, bob, time.Now().Add(time.Hour))
 	invite := in.invite(t, InviteParams{})
-	name := "Bob"
+	name, other := "Bob", in.register(t, "other")
+	busy, brief := in.create(t, bob, "busy", false).ID, in.create(t, bob, "brief", false).ID
 	ctx := t.Context()
 
 	checkStatements(t, &count, map[string]call{
@@ -62,6 +63,24 @@ func TestStatementsOfACall(t *testing.T) {
 			_, err := in.Register(ctx, RegisterParams{InviteCode: invite.Code, Username: "eve"})
 			return err
 		}},
+		"CreateChannel": {5, func() error { _, err := in.CreateChannel(ctx, bob.ID, NewChannel{Name: "new"}); return err }},
+		"UpdateChannel": {5, func() error {
+			_, _, err := in.UpdateChannel(ctx, bob.ID, busy, ChannelParams{Topic: &name})
+			return err
+		}},
+		"DeleteChannel": {5, func() error { return in.DeleteChannel(ctx, bob.ID, brief) }},
+		"OpenDirect":    {7, func() error { _, _, err := in.OpenDirect(ctx, bob.ID, ids(other, in.owner)); return err }},
+		"Look":          {2, func() error { _, err := in.Look(ctx, other.ID, busy); return err }},
+		"Browse":        {1, func() error { _, _, err := in.Browse(ctx, other.ID, "", 100); return err }},
+		"SetNotify":     {2, func() error { _, err := in.SetNotify(ctx, bob.ID, busy, NotifyNone); return err }},
+		"Standing":      {1, func() error { _, err := in.Standing(ctx, other.ID, busy); return err }},
+		"Members":       {2, func() error { _, _, err := in.Members(ctx, other.ID, busy, "", 100); return err }},
+		"Join":          {5, func() error { _, err := in.Join(ctx, in.owner.ID, busy); return err }},
+		"Leave":         {5, func() error { _, err := in.Leave(ctx, in.owner.ID, busy); return err }},
+		"AddMembers":    {6, func() error { _, err := in.AddMembers(ctx, bob.ID, busy, ids(other, in.owner)); return err }},
+		"RemoveMembers": {5, func() error { _, err := in.RemoveMembers(ctx, bob.ID, busy, ids(other, in.owner)); return err }},
+		"JoinedSince":   {1, func() error { _, err := in.JoinedSince(ctx, 60); return err }},
+
 		"Channels":   {1, func() error { _, err := in.Channels(ctx, bob.ID); return err }},
 		"Channel":    {1, func() error { _, err := in.Channel(ctx, bob.ID, in.general); return err }},
 		"ChannelIDs": {1, func() error { _, err := in.ChannelIDs(ctx, bob.ID); return err }},
@@ -69,7 +88,7 @@ func TestStatementsOfACall(t *testing.T) {
 		"Heads":      {1, func() error { _, err := in.Heads(ctx, []uuid.UUID{in.general, uuid.New()}); return err }},
 		"MarkRead":   {2, func() error { _, err := in.MarkRead(ctx, bob.ID, in.general, 1); return err }},
 		"Messages":   {1, func() error { _, _, err := in.Messages(ctx, in.general, Page{}); return err }},
-		"Missed":     {4, func() error { _, err := in.Missed(ctx, Span{ChannelID: in.general, From: 1, To: 9}, 100); return err }},
+		"Missed":     {6, func() error { _, err := in.Missed(ctx, Span{ChannelID: in.general, From: 1, To: 9}, 100); return err }},
 		"RevsAt":     {1, func() error { _, err := in.RevsAt(ctx, map[uuid.UUID]int64{in.general: 1}); return err }},
 	})
 }

@@ -27,8 +27,8 @@ const settings = `
 
 // lockChannels is a statement of its own because each statement sees what was committed when it began
 // (isolation level READ COMMITTED): storeBatch begins with all locks held, and so sees every message that another
-// writer stored in these channels. In the order of ids no two writers wait for each other. NO KEY: adding members,
-// whose foreign key locks the channel's key, need not wait.
+// writer stored in these channels. In the order of ids no two writers wait for each other. NO KEY: what refers to
+// the channel, whose foreign key locks the channel's key, need not wait.
 const lockChannels = `SELECT FROM channels WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`
 
 // findDoubtful returns those of the messages that were stored after all. It follows lockChannels, so that none of them
