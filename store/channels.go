@@ -68,6 +68,13 @@ type Membership struct {
 	Unread   int64  `json:"unread"`   // by others, of what the member wants to hear of; beyond 500, one's own are counted too
 	Mentions int64  `json:"mentions"` // of the newest 500 unread, how many name the member
 	ReadSeq  int64  `json:"read_seq"`
+
+	UserID uuid.UUID `json:"-"` // who sees it so
+}
+
+// ToNewcomer is the channel as somebody sees it who has just become a member.
+func (c Channel) ToNewcomer() Membership {
+	return Membership{Channel: c, Joined: true, Notify: NotifyAll, ReadSeq: c.LastSeq}
 }
 
 // selectMemberships reads memberships. What it looks at of each channel is bounded, however much is unread. The names
@@ -78,7 +85,7 @@ const selectMemberships = `
 			WHEN m.notify = 'mentions' THEN unread.mentions
 			WHEN c.last_seq - m.read_seq > 500 THEN c.last_seq - m.read_seq
 			ELSE unread.count END,
-		CASE WHEN m.notify = 'none' THEN 0 ELSE unread.mentions END, m.read_seq
+		CASE WHEN m.notify = 'none' THEN 0 ELSE unread.mentions END, m.read_seq, u.id
 	FROM channel_members m JOIN channels c ON c.id = m.channel_id JOIN users u ON u.id = m.user_id
 	CROSS JOIN LATERAL (
 		SELECT count(*) AS count, count(*) FILTER (WHERE strpos(body, '@') > 0
@@ -86,29 +93,29 @@ const selectMemberships = `
 		FROM messages
 		WHERE channel_id = c.id AND seq > greatest(m.read_seq, c.last_seq - 500) AND author_id <> u.id
 	) unread
-	WHERE m.user_id = $1 AND u.active`
+	WHERE u.active`
 
 // selectPreviews reads public channels that a user is not in, but may look at.
 const selectPreviews = `
-	SELECT ` + channelColumns + `, false, 'all', 0, 0, 0
+	SELECT ` + channelColumns + `, false, 'all', 0, 0, 0, u.id
 	FROM channels c JOIN users u ON u.id = $1
 	WHERE c.kind = 'public' AND u.active AND u.role <> 'guest'
 		AND NOT EXISTS (SELECT FROM channel_members m WHERE m.channel_id = c.id AND m.user_id = u.id)`
 
 func scanMembership(row pgx.Row) (m Membership, err error) {
-	err = row.Scan(append(m.fields(), &m.Joined, &m.Notify, &m.Unread, &m.Mentions, &m.ReadSeq)...)
+	err = row.Scan(append(m.fields(), &m.Joined, &m.Notify, &m.Unread, &m.Mentions, &m.ReadSeq, &m.UserID)...)
 	return m, err
 }
 
 // Channels returns the channels that the user is a member of, by name.
 func (s *Store) Channels(ctx context.Context, userID uuid.UUID) ([]Membership, error) {
-	list, err := all(ctx, s, scanMembership, selectMemberships+` ORDER BY c.name, c.id`, userID)
+	list, err := all(ctx, s, scanMembership, selectMemberships+` AND m.user_id = $1 ORDER BY c.name, c.id`, userID)
 	return list, wrap("list channels", err)
 }
 
 // Channel returns one channel, NotFound unless the user is a member of it.
 func (s *Store) Channel(ctx context.Context, userID, channelID uuid.UUID) (Membership, error) {
-	m, err := one(ctx, s, scanMembership, selectMemberships+` AND m.channel_id = $2`, userID, channelID)
+	m, err := one(ctx, s, scanMembership, selectMemberships+` AND m.user_id = $1 AND m.channel_id = $2`, userID, channelID)
 	if noRows(err) {
 		return m, notFound("channel")
 	}
@@ -138,6 +145,17 @@ func (s *Store) Browse(ctx context.Context, userID uuid.UUID, after string, limi
 	}
 	n := min(limit, len(list))
 	return list[:n], len(list) > n, nil
+}
+
+// Memberships returns those of the memberships that there are.
+func (s *Store) Memberships(ctx context.Context, keys []MemberKey) ([]Membership, error) {
+	users, channels := make([]uuid.UUID, len(keys)), make([]uuid.UUID, len(keys))
+	for i, k := range keys {
+		users[i], channels[i] = k.UserID, k.ChannelID
+	}
+	list, err := all(ctx, s, scanMembership, selectMemberships+`
+		AND (m.user_id, m.channel_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))`, users, channels)
+	return list, wrap("read memberships", err)
 }
 
 // MemberIDs returns the ids of the users in the channel; none when there is no such channel.

@@ -41,7 +41,7 @@ func (s *Store) OpenDirect(ctx context.Context, userID uuid.UUID, with []uuid.UU
 			created = false
 			return tx.QueryRow(ctx, `SELECT id FROM channels WHERE direct_of = $1`, people).Scan(&id)
 		}
-		_, err = bringIn(ctx, tx, id, 0, people)
+		_, err = tx.Exec(ctx, `INSERT INTO channel_members (channel_id, user_id) SELECT $1, unnest($2::uuid[])`, id, people)
 		return err
 	})
 	if err != nil {

@@ -50,12 +50,12 @@ type Span struct {
 
 // Missed is what is to be told of a [Span]. Messages are as they are now, which may be later than the span.
 type Missed struct {
-	LastSeq  int64       // of the newest message of the span; at least AfterSeq
-	Messages []Message   // new ones after AfterSeq, the oldest of them if there are many
-	Changed  []Message   // older ones, which were changed, in rising seq; the oldest of them if there are many
-	State    *Channel    // the channel, if anything was changed of itself
-	Joined   []User      // users who have come and are still there; the first of them if there are many
-	Left     []uuid.UUID // users who have left
+	LastSeq  int64     // of the newest message of the span; at least AfterSeq
+	Messages []Message // new ones after AfterSeq, the oldest of them if there are many
+	Changed  []Message // older ones, which were changed, in rising seq; the oldest of them if there are many
+	State    *Channel  // the channel, if anything was changed of itself
+	Joined   []User    // users who have come and are still there; the first of them if there are many
+	Left     []User    // users who have left
 }
 
 const missedLastSeq = `
@@ -75,7 +75,9 @@ const missedArrivals = `
 	SELECT ` + userColumns + ` FROM channel_members m JOIN users u ON u.id = m.user_id
 	WHERE m.channel_id = $1 AND m.joined_rev BETWEEN $2 AND $3 ORDER BY m.joined_rev LIMIT $4`
 
-const missedDepartures = `SELECT user_id FROM channel_departures WHERE channel_id = $1 AND rev BETWEEN $2 AND $3`
+const missedDepartures = `
+	SELECT ` + userColumns + ` FROM channel_departures d JOIN users u ON u.id = d.user_id
+	WHERE d.channel_id = $1 AND d.rev BETWEEN $2 AND $3 ORDER BY d.rev`
 
 // Missed reads a span, at most so many messages of each sort.
 func (s *Store) Missed(ctx context.Context, span Span, most int) (missed Missed, err error) {
@@ -114,7 +116,7 @@ func readMissed(results pgx.BatchResults) (missed Missed, err error) {
 	if missed.Joined, err = nextRows(results, scanUser); err != nil {
 		return missed, err
 	}
-	missed.Left, err = nextRows(results, value[uuid.UUID])
+	missed.Left, err = nextRows(results, scanUser)
 	return missed, err
 }
 

@@ -26,6 +26,14 @@ func (in instance) role(t testing.TB, u User, role Role) User {
 	return u
 }
 
+// revOf is the rev of the first move; 0 when there is none.
+func revOf(moves Moves) int64 {
+	if len(moves.List) == 0 {
+		return 0
+	}
+	return moves.List[0].Rev
+}
+
 func namesOf(users []User) (names []string) {
 	for _, u := range users {
 		names = append(names, u.Username)
@@ -40,47 +48,52 @@ func TestComingAndGoing(t *testing.T) {
 	public := in.create(t, bob, "public", false)
 	in.say(t, bob, public.ID, "before") // rev 1
 	for i, want := range []int64{2, 0} {
-		moved, err := in.Join(t.Context(), eve.ID, public.ID)
-		if err != nil || moved.Rev != want || len(moved.Users) != min(1, int(want)) {
-			t.Errorf("join %d: %+v, %v", i, moved, err)
+		moves, err := in.Join(t.Context(), eve.ID, public.ID)
+		if err != nil || revOf(moves) != want || len(moves.List) != min(1, int(want)) {
+			t.Errorf("join %d: %+v, %v", i, moves, err)
 		}
 	}
 	m, err := in.Channel(t.Context(), eve.ID, public.ID)
 	if err != nil || m.Members != 2 || m.ReadSeq != 1 || m.Unread != 0 || !m.Joined || m.Notify != NotifyAll {
 		t.Errorf("who has joined has %+v, %v", m, err)
 	}
-	moved, err := in.AddMembers(t.Context(), eve.ID, public.ID, []uuid.UUID{in.owner.ID, bob.ID, in.owner.ID})
-	if err != nil || moved.Rev != 3 || fmt.Sprint(namesOf(moved.Users)) != "[ada]" {
-		t.Errorf("brought in: %+v, %v", moved, err)
+	zoe := in.register(t, "zoe")
+	moves, err := in.AddMembers(t.Context(), eve.ID, public.ID, []uuid.UUID{zoe.ID, in.owner.ID, bob.ID, in.owner.ID})
+	if err != nil || len(moves.List) != 2 || moves.List[0].Rev != 3 || moves.List[0].User != in.owner || moves.Channel.Members != 4 || moves.Channel.LastRev != 4 || moves.List[1].Rev != 4 || moves.List[1].User != zoe {
+		t.Errorf("brought in: %+v, %v", moves, err)
 	}
-	list, more, err := in.Members(t.Context(), eve.ID, public.ID, "", 2)
-	if err != nil || !more || fmt.Sprint(namesOf(list)) != "[ada bob]" {
-		t.Errorf("first members: %v %v %v", namesOf(list), more, err)
+	someMembers, more, err := in.Members(t.Context(), eve.ID, public.ID, "", 2)
+	if err != nil || !more || fmt.Sprint(namesOf(someMembers)) != "[ada bob]" {
+		t.Errorf("first members: %v %v %v", namesOf(someMembers), more, err)
 	}
-	list, more, err = in.Members(t.Context(), eve.ID, public.ID, "bob", 2)
-	if err != nil || more || fmt.Sprint(namesOf(list)) != "[eve]" {
-		t.Errorf("the rest: %v %v %v", namesOf(list), more, err)
+	someMembers, more, err = in.Members(t.Context(), eve.ID, public.ID, "bob", 2)
+	if err != nil || more || fmt.Sprint(namesOf(someMembers)) != "[eve zoe]" {
+		t.Errorf("the rest: %v %v %v", namesOf(someMembers), more, err)
 	}
-	for i, want := range []int64{4, 0} {
-		moved, err := in.Leave(t.Context(), eve.ID, public.ID)
-		if err != nil || moved.Rev != want {
-			t.Errorf("leave %d: %+v, %v", i, moved, err)
+	for i, want := range []int64{5, 0} {
+		moves, err := in.Leave(t.Context(), eve.ID, public.ID)
+		if err != nil || revOf(moves) != want {
+			t.Errorf("leave %d: %+v, %v", i, moves, err)
 		}
 	}
-	missed, err := in.Missed(t.Context(), Span{ChannelID: public.ID, From: 4, To: 4, AfterSeq: 1}, 10)
-	if err != nil || len(missed.Left) != 1 || missed.Left[0] != eve.ID {
+	missed, err := in.Missed(t.Context(), Span{ChannelID: public.ID, From: 5, To: 5, AfterSeq: 1}, 10)
+	if err != nil || len(missed.Left) != 1 || missed.Left[0] != eve {
 		t.Errorf("after a leave was missed: %+v, %v", missed, err)
 	}
 	if _, err := in.Join(t.Context(), eve.ID, public.ID); err != nil {
 		t.Error(err)
 	}
 	missed, err = in.Missed(t.Context(), Span{ChannelID: public.ID, From: 1, To: 9, AfterSeq: 1}, 10)
-	if err != nil || len(missed.Left) != 0 || fmt.Sprint(namesOf(missed.Joined)) != "[ada eve]" || missed.State != nil {
+	if err != nil || len(missed.Left) != 0 || fmt.Sprint(namesOf(missed.Joined)) != "[ada eve zoe]" || missed.State != nil {
 		t.Errorf("of who is back it is said: %+v, %v", missed, err)
 	}
 	joined, err := in.JoinedSince(t.Context(), 60)
-	if err != nil || !slices.Contains(joined, Joined{eve.ID, public.ID}) {
+	if err != nil || !slices.Contains(joined, MemberKey{eve.ID, public.ID}) {
 		t.Errorf("joined lately: %v, %v", joined, err)
+	}
+	list, err := in.Memberships(t.Context(), append(joined, MemberKey{uuid.New(), public.ID}))
+	if err != nil || len(list) != len(joined) || !slices.ContainsFunc(list, func(m Membership) bool { return m.UserID == eve.ID && m.ID == public.ID }) {
+		t.Errorf("their memberships: %+v, %v", list, err)
 	}
 	in.must(t, `UPDATE channel_members SET joined_at = now() - interval '2 minutes'`)
 	if joined, err = in.JoinedSince(t.Context(), 60); err != nil || len(joined) != 0 {
@@ -179,8 +192,8 @@ func TestWhoMayInAChannel(t *testing.T) {
 	if _, err := in.RemoveMembers(t.Context(), admin.ID, in.general, ids(outside)); CodeOf(err) != Forbidden {
 		t.Errorf("somebody is taken out of #general: %v", err)
 	}
-	if moved, err := in.RemoveMembers(t.Context(), admin.ID, in.general, ids(stranger)); err != nil || len(moved.Users) != 1 {
-		t.Errorf("a guest is taken out of #general: %+v, %v", moved, err)
+	if moves, err := in.RemoveMembers(t.Context(), admin.ID, in.general, ids(stranger)); err != nil || len(moves.List) != 1 {
+		t.Errorf("a guest is taken out of #general: %+v, %v", moves, err)
 	}
 	for name, who := range map[string][]uuid.UUID{"inactive": ids(outside, inactive), "unknown": {outside.ID, uuid.New()}, "nobody": nil} {
 		if _, err := in.AddMembers(t.Context(), maker.ID, public.ID, who); CodeOf(err) != Invalid {
@@ -247,20 +260,20 @@ func TestMovesAtOnceLeaveTheRulesIntact(t *testing.T) {
 		u := in.register(t, fmt.Sprint("user", i))
 		wg.Go(func() {
 			for range 15 {
-				moved, err := in.Join(t.Context(), u.ID, channel)
-				note(moved.Rev, err)
+				moves, err := in.Join(t.Context(), u.ID, channel)
+				note(revOf(moves), err)
 				stored, err := writer.Send(t.Context(), Send{ClientID: uuid.New(), ChannelID: channel, AuthorID: u.ID, Body: "x"})
 				note(stored.Message.Rev, err)
-				moved, err = in.Leave(t.Context(), u.ID, channel)
-				note(moved.Rev, err)
+				moves, err = in.Leave(t.Context(), u.ID, channel)
+				note(revOf(moves), err)
 			}
 		})
 		wg.Go(func() {
 			for range 15 {
-				moved, err := in.AddMembers(t.Context(), in.owner.ID, channel, ids(u))
-				note(moved.Rev, err)
-				moved, err = in.RemoveMembers(t.Context(), in.owner.ID, channel, ids(u))
-				note(moved.Rev, err)
+				moves, err := in.AddMembers(t.Context(), in.owner.ID, channel, ids(u))
+				note(revOf(moves), err)
+				moves, err = in.RemoveMembers(t.Context(), in.owner.ID, channel, ids(u))
+				note(revOf(moves), err)
 			}
 		})
 	}

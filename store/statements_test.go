@@ -75,11 +75,15 @@ func TestStatementsOfACall(t *testing.T) {
 		"SetNotify":     {2, func() error { _, err := in.SetNotify(ctx, bob.ID, busy, NotifyNone); return err }},
 		"Standing":      {1, func() error { _, err := in.Standing(ctx, other.ID, busy); return err }},
 		"Members":       {2, func() error { _, _, err := in.Members(ctx, other.ID, busy, "", 100); return err }},
-		"Join":          {5, func() error { _, err := in.Join(ctx, in.owner.ID, busy); return err }},
-		"Leave":         {5, func() error { _, err := in.Leave(ctx, in.owner.ID, busy); return err }},
-		"AddMembers":    {6, func() error { _, err := in.AddMembers(ctx, bob.ID, busy, ids(other, in.owner)); return err }},
-		"RemoveMembers": {5, func() error { _, err := in.RemoveMembers(ctx, bob.ID, busy, ids(other, in.owner)); return err }},
-		"JoinedSince":   {1, func() error { _, err := in.JoinedSince(ctx, 60); return err }},
+		"Join":          {6, func() error { _, err := in.Join(ctx, in.owner.ID, busy); return err }},
+		"Leave":         {6, func() error { _, err := in.Leave(ctx, in.owner.ID, busy); return err }},
+		"AddMembers":    {7, func() error { _, err := in.AddMembers(ctx, bob.ID, busy, ids(other, in.owner)); return err }},
+		"RemoveMembers": {6, func() error { _, err := in.RemoveMembers(ctx, bob.ID, busy, ids(other, in.owner)); return err }},
+		"Memberships": {1, func() error {
+			_, err := in.Memberships(ctx, []MemberKey{{bob.ID, busy}, {bob.ID, in.general}})
+			return err
+		}},
+		"JoinedSince": {1, func() error { _, err := in.JoinedSince(ctx, 60); return err }},
 
 		"Channels":   {1, func() error { _, err := in.Channels(ctx, bob.ID); return err }},
 		"Channel":    {1, func() error { _, err := in.Channel(ctx, bob.ID, in.general); return err }},
