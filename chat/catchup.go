@@ -39,7 +39,7 @@ type page struct {
 	store.Span
 	lastSeq  int64
 	messages *run   // new ones, by seq; nil when there are none
-	others   []byte // frames of the changes of older ones, and of gaps
+	others   []byte // frames of the changes of older ones, of gaps, of who came and went, and of the channel
 	left     map[uuid.UUID]bool
 }
 
@@ -87,9 +87,6 @@ func (f *catchup) read(ctx context.Context, missing store.Span) (page, error) {
 // changed that all from the first of the rest on are to be fetched anew.
 func (f *catchup) page(missing store.Span, missed store.Missed) page {
 	p := page{Span: missing, lastSeq: missed.LastSeq, left: map[uuid.UUID]bool{}}
-	for _, user := range missed.Left {
-		p.left[user] = true
-	}
 	switch n := len(missed.Messages); {
 	case missed.LastSeq-missing.AfterSeq > replayLimit:
 		p.gap(missing.AfterSeq+1, missed.LastSeq)
@@ -106,11 +103,28 @@ func (f *catchup) page(missing store.Span, missed store.Missed) page {
 		}
 		p.others = appendFrame(p.others, f.changed(m))
 	}
+	p.tellMoves(missed)
 	return p
 }
 
+// tellMoves makes the frames of who has come and gone, and of what the channel is now.
+func (p *page) tellMoves(missed store.Missed) {
+	for _, user := range missed.Left {
+		p.left[user.ID] = true
+		p.tell(memberFrame{Type: "member", ChannelID: p.ChannelID, User: user, Left: true})
+	}
+	for _, user := range missed.Joined {
+		p.tell(memberFrame{Type: "member", ChannelID: p.ChannelID, User: user})
+	}
+	if missed.State != nil {
+		p.tell(stateFrame{Type: "channel", Channel: *missed.State})
+	}
+}
+
+func (p *page) tell(frame any) { p.others = append(p.others, encodeFrame(frame)...) }
+
 func (p *page) gap(from, to int64) {
-	p.others = append(p.others, encodeFrame(gapFrame{Type: "gap", ChannelID: p.ChannelID, From: from, To: to})...)
+	p.tell(gapFrame{Type: "gap", ChannelID: p.ChannelID, From: from, To: to})
 }
 
 // run makes a run of messages by their seqs, which are without a gap as their revs are not.

@@ -41,16 +41,35 @@ func (h *hub) tellChange(change store.Change, e nodeEvent) {
 
 // change hands on a change, and takes who came or went into account.
 func (h *hub) change(e nodeEvent) {
-	channel := h.channel(e.Channel)
 	if e.Left != uuid.Nil {
 		for c := range h.users[e.Left] {
 			h.takeOut(c, e.Channel)
 		}
 	}
 	h.handOn(newChange(e.Channel, e.Rev, e.Frame))
-	if e.Joined == uuid.Nil {
-		return
+	if e.Joined != uuid.Nil {
+		h.admit(e)
 	}
+}
+
+// came hands on that a user is a member of a channel that has just begun with its people in it.
+func (h *hub) came(user uuid.UUID, member store.Membership) {
+	h.do(func() {
+		e := admission(user, member)
+		h.admit(e)
+		h.toPeers(e)
+	})
+}
+
+func admission(user uuid.UUID, member store.Membership) nodeEvent {
+	return nodeEvent{Kind: kindAdmission, Channel: member.ID, Rev: member.LastRev, Seq: member.LastSeq, Joined: user,
+		Welcome: encodeJSON(channelFrame{Type: "channel", Channel: member})}
+}
+
+// admit begins the delivery of a channel to the sockets of who has joined it: of what comes after the event.
+func (h *hub) admit(e nodeEvent) {
+	channel := h.channel(e.Channel)
+	channel.rise(e.Rev)
 	for c := range h.users[e.Joined] {
 		if c.welcomed && !channel.conns[c] {
 			channel.conns[c], c.channels[e.Channel] = true, true
@@ -58,6 +77,22 @@ func (h *hub) change(e nodeEvent) {
 				begin: []begin{{channel: e.Channel, cursor: e.Rev, last: channel.head, seq: e.Seq}}})
 		}
 	}
+}
+
+// deleted hands on that a channel is no more.
+func (h *hub) deleted(channel uuid.UUID) {
+	h.do(func() {
+		h.close(channel)
+		h.toPeers(nodeEvent{Kind: kindDeletion, Channel: channel})
+	})
+}
+
+// close takes everybody out of a channel, and forgets it.
+func (h *hub) close(channel uuid.UUID) {
+	for c := range h.channel(channel).conns {
+		h.takeOut(c, channel)
+	}
+	delete(h.channels, channel)
 }
 
 // takeOut ends the delivery of a channel to a socket.

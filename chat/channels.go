@@ -2,36 +2,135 @@ package chat
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/google/uuid"
 
 	"snug/store"
 )
 
+type channelsInput struct {
+	Browse bool   `query:"browse" doc:"The public channels that I am not in, by name, instead of mine"`
+	After  string `query:"after" maxLength:"80" doc:"With browse: only those whose names come after this one"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"100" doc:"With browse: how many"`
+}
+
 type channelsOutput struct {
 	Body struct {
 		Channels []store.Membership `json:"channels"`
+		HasMore  bool               `json:"has_more" doc:"There are more after the last of these"`
 	}
 }
 
-func (s *Server) listChannels(ctx context.Context, _ *struct{}) (*channelsOutput, error) {
-	channels, err := s.store.Channels(ctx, identityOf(ctx).User.ID)
-	if err != nil {
-		return nil, err
+func (s *Server) listChannels(ctx context.Context, in *channelsInput) (*channelsOutput, error) {
+	out, me := &channelsOutput{}, identityOf(ctx).User.ID
+	var err error
+	if in.Browse {
+		out.Body.Channels, out.Body.HasMore, err = s.store.Browse(ctx, me, in.After, in.Limit)
+	} else {
+		out.Body.Channels, err = s.store.Channels(ctx, me)
 	}
-	out := &channelsOutput{}
-	out.Body.Channels = channels
-	return out, nil
+	return out, err
 }
 
 type channelOutput struct{ Body store.Membership }
 
 func (s *Server) getChannel(ctx context.Context, in *idInput) (*channelOutput, error) {
-	channel, err := s.store.Channel(ctx, identityOf(ctx).User.ID, in.ID)
+	channel, err := s.store.Look(ctx, identityOf(ctx).User.ID, in.ID)
+	return &channelOutput{Body: channel}, err
+}
+
+type createChannelInput struct {
+	Body struct {
+		Name        string `json:"name" minLength:"1" maxLength:"80" doc:"Without spaces, capital letters (A-Z) or # @ , :"`
+		Private     bool   `json:"private,omitempty" doc:"Only its members can see it"`
+		Topic       string `json:"topic,omitempty" maxLength:"250"`
+		Description string `json:"description,omitempty" maxLength:"1000"`
+	}
+}
+
+func (s *Server) createChannel(ctx context.Context, in *createChannelInput) (*channelOutput, error) {
+	me := identityOf(ctx).User.ID
+	channel, err := s.store.CreateChannel(ctx, me, store.NewChannel{
+		Name: in.Body.Name, Topic: in.Body.Topic, Description: in.Body.Description, Private: in.Body.Private,
+	})
 	if err != nil {
 		return nil, err
 	}
+	s.hub.came(me, channel)
 	return &channelOutput{Body: channel}, nil
+}
+
+type updateChannelInput struct {
+	ID   uuid.UUID `path:"id" format:"uuid"`
+	Body struct {
+		Name        *string `json:"name,omitempty" minLength:"1" maxLength:"80" doc:"Without spaces, capital letters (A-Z) or # @ , :"`
+		Topic       *string `json:"topic,omitempty" maxLength:"250"`
+		Description *string `json:"description,omitempty" maxLength:"1000"`
+		Archived    *bool   `json:"archived,omitempty" doc:"An archived channel can be read, and nothing in it changes"`
+	}
+}
+
+func (s *Server) updateChannel(ctx context.Context, in *updateChannelInput) (*channelOutput, error) {
+	me := identityOf(ctx).User.ID
+	channel, change, err := s.store.UpdateChannel(ctx, me, in.ID, store.ChannelParams{
+		Name: in.Body.Name, Topic: in.Body.Topic, Description: in.Body.Description, Archived: in.Body.Archived,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.hub.changed(change, stateFrame{Type: "channel", Channel: channel})
+	return s.getChannel(ctx, &idInput{ID: in.ID})
+}
+
+func (s *Server) deleteChannel(ctx context.Context, in *idInput) (*struct{}, error) {
+	if err := s.store.DeleteChannel(ctx, identityOf(ctx).User.ID, in.ID); err != nil {
+		return nil, err
+	}
+	s.hub.deleted(in.ID)
+	return nil, nil
+}
+
+type notifyInput struct {
+	ID   uuid.UUID `path:"id" format:"uuid"`
+	Body struct {
+		Level store.Notify `json:"level" enum:"all,mentions,none" doc:"What counts as unread: everything, only what names me, or nothing"`
+	}
+}
+
+func (s *Server) setNotify(ctx context.Context, in *notifyInput) (*channelOutput, error) {
+	me := identityOf(ctx).User.ID
+	channel, err := s.store.SetNotify(ctx, me, in.ID, in.Body.Level)
+	if err != nil {
+		return nil, err
+	}
+	s.hub.tell(audience{User: me}, channelFrame{Type: "channel", Channel: channel})
+	return &channelOutput{Body: channel}, nil
+}
+
+type directInput struct {
+	Body struct {
+		UserIDs []uuid.UUID `json:"user_ids" minItems:"1" maxItems:"100" doc:"With whom: up to 8 others, or only myself"`
+	}
+}
+
+type directOutput struct {
+	Status int
+	Body   store.Membership
+}
+
+func (s *Server) openDirect(ctx context.Context, in *directInput) (*directOutput, error) {
+	channel, created, err := s.store.OpenDirect(ctx, identityOf(ctx).User.ID, in.Body.UserIDs)
+	if err != nil {
+		return nil, err
+	}
+	if !created {
+		return &directOutput{Status: http.StatusOK, Body: channel}, nil
+	}
+	for _, user := range channel.UserIDs { // to whom it is as new
+		s.hub.came(user, channel)
+	}
+	return &directOutput{Status: http.StatusCreated, Body: channel}, nil
 }
 
 type readInput struct {

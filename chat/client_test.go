@@ -213,6 +213,9 @@ type frame struct {
 	Type       string             `json:"type"`
 	User       json.RawMessage    `json:"user"`
 	Channels   []store.Membership `json:"channels"`
+	Channel    store.Membership   `json:"channel"`
+	Removed    bool               `json:"removed"`
+	Left       bool               `json:"left"`
 	Session    store.Session      `json:"session"`
 	Online     json.RawMessage    `json:"online"`
 	Message    json.RawMessage    `json:"message"`

@@ -79,10 +79,15 @@ type (
 		Type      string     `json:"type"`
 		ChannelID uuid.UUID  `json:"channel_id"`
 		User      store.User `json:"user"`
+		Left      bool       `json:"left,omitempty"`
 	}
-	channelFrame struct { // one of the user's channels is now like this
+	channelFrame struct { // a channel has become one of the user's, or is now like this to the user
 		Type    string           `json:"type"`
 		Channel store.Membership `json:"channel"`
+	}
+	stateFrame struct { // one of the user's channels is now like this to everybody
+		Type    string        `json:"type"`
+		Channel store.Channel `json:"channel"`
 	}
 	removedFrame struct { // a channel is none of the user's any more
 		Type      string    `json:"type"`

@@ -38,7 +38,8 @@ type hub struct {
 	peers         map[uuid.UUID]*peer
 	announced     time.Time // when the other nodes were last told who is online here
 	polling       bool
-	leaving       bool // the server ends: no more sockets
+	polled        time.Time // when the database was last looked into with success
+	leaving       bool      // the server ends: no more sockets
 }
 
 type hubConfig struct {
@@ -170,53 +171,6 @@ func (h *hub) channel(id uuid.UUID) *hubChannel {
 }
 
 func (c *hubChannel) rise(rev int64) { c.head = max(c.head, rev) }
-
-// nudge says that the channel has come to rev, in case nobody was told of the changes up to there.
-func (h *hub) nudge(channel uuid.UUID, rev int64) {
-	h.post(func() { h.noteHead(channel, rev) })
-}
-
-func (h *hub) noteHead(channel uuid.UUID, rev int64) {
-	if h.channel(channel).head < rev {
-		h.handOn(&run{channel: channel, first: rev + 1, last: rev})
-	}
-}
-
-// poll looks in the database for changes that no event told of. One look is under way at a time.
-func (h *hub) poll(ctx context.Context, helpers *sync.WaitGroup) {
-	var watched []uuid.UUID
-	for id, channel := range h.channels {
-		if len(channel.conns) > 0 {
-			watched = append(watched, id)
-		}
-	}
-	if h.polling || len(watched) == 0 {
-		return
-	}
-	h.polling = true
-	helpers.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		heads, err := h.Store.Heads(ctx, watched)
-		if err != nil && ctx.Err() == nil {
-			h.Logger.Warn("cannot look for missed messages", "error", err)
-		}
-		h.post(func() {
-			h.polling = false
-			for _, head := range heads {
-				h.noteHead(head.ChannelID, head.LastRev)
-			}
-		})
-	})
-}
-
-// pollSoon looks for missed messages without waiting for the next poll.
-func (h *hub) pollSoon() {
-	select {
-	case h.pollNow <- struct{}{}:
-	default:
-	}
-}
 
 // enter makes a socket known. It reports false when the server ends.
 func (h *hub) enter(c *conn) (ok bool) {

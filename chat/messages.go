@@ -25,7 +25,7 @@ type pageOutput struct {
 }
 
 func (s *Server) listMessages(ctx context.Context, in *pageInput) (*pageOutput, error) {
-	if _, err := s.store.Channel(ctx, identityOf(ctx).User.ID, in.ID); err != nil {
+	if _, err := s.store.Standing(ctx, identityOf(ctx).User.ID, in.ID); err != nil {
 		return nil, err
 	}
 	messages, more, err := s.store.Messages(ctx, in.ID, store.Page{

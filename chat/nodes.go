@@ -31,11 +31,13 @@ const rememberSession = time.Minute
 
 // The kinds of nodeEvent.
 const (
-	kindMessages = "messages" // new messages of a channel
-	kindChange   = "change"   // another change of a channel
-	kindFrame    = "frame"    // a frame for an audience
-	kindSession  = "session"  // a login has ended
-	kindPresence = "presence" // who is online on a node
+	kindMessages  = "messages"  // new messages of a channel
+	kindChange    = "change"    // another change of a channel
+	kindAdmission = "admission" // a channel has begun with a user in it
+	kindDeletion  = "deletion"  // a channel is no more
+	kindFrame     = "frame"     // a frame for an audience
+	kindSession   = "session"   // a login has ended
+	kindPresence  = "presence"  // who is online on a node
 )
 
 // nodeEvent is what one node tells the others. Messages and changes may get lost: they are in the database. The others are
@@ -182,6 +184,10 @@ func (h *hub) hear(payload []byte) {
 			}
 		case kindChange:
 			h.change(e)
+		case kindAdmission:
+			h.admit(e)
+		case kindDeletion:
+			h.close(e.Channel)
 		case kindFrame:
 			h.tellHere(e.Audience, e.Frame)
 		case kindSession:

@@ -12,7 +12,9 @@ import (
 )
 
 // at is the address of a route, with something in the place of its parameters.
-func at(r chat.Route) string { return strings.ReplaceAll(r.Path, "{id}", uuid.NewString()) }
+func at(r chat.Route) string {
+	return strings.NewReplacer("{id}", uuid.NewString(), "{user_id}", uuid.NewString()).Replace(r.Path)
+}
 
 func TestEachRouteIsRefusedToThoseWhoMayNot(t *testing.T) {
 	s := chattest.Start(t, chattest.Options{})

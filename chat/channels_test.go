@@ -1,0 +1,278 @@
+package chat_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"snug/chat"
+	"snug/chat/chattest"
+	"snug/store"
+)
+
+// create makes a channel.
+func (u user) create(name string, private bool) store.Membership {
+	u.t.Helper()
+	var m store.Membership
+	u.call("POST", "/api/channels", object{"name": name, "private": private, "topic": "about " + name}).want(201).into(&m)
+	return m
+}
+
+// channelPath is the address of a channel, and of what is below it.
+func channelPath(id uuid.UUID, below ...string) string {
+	return "/api/channels/" + id.String() + strings.Join(below, "")
+}
+
+func (u user) channel(id uuid.UUID) store.Membership {
+	u.t.Helper()
+	var m store.Membership
+	u.call("GET", channelPath(id), nil).want(200).into(&m)
+	return m
+}
+
+func (u user) channelNames(query string) (names []string) {
+	u.t.Helper()
+	var list struct{ Channels []store.Membership }
+	u.call("GET", "/api/channels"+query, nil).want(200).into(&list)
+	for _, c := range list.Channels {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// nothing fails the test if the socket was sent anything but what it must have got already.
+func (s *socket) nothing() {
+	s.t.Helper()
+	s.send(object{"type": "ping"})
+	if f, err := s.read(); err != nil || f.Type != "pong" {
+		s.t.Errorf("there came %+v, %v", f, err)
+	}
+}
+
+func TestChannelsAreMadeFoundAndJoined(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{})
+	ada := setUp(t, s)
+	bob := ada.invite("bob")
+	public, private := ada.create("kitchen", false), ada.create("cellar", true)
+	if !public.Joined || public.Private || public.Topic != "about kitchen" || public.Members != 1 || !private.Private {
+		t.Errorf("made: %+v %+v", public, private)
+	}
+	ada.call("POST", "/api/channels", object{"name": "kitchen"}).refused(409, "conflict", "name")
+	ada.call("POST", "/api/channels", object{"name": "Two Words"}).refused(422, "invalid", "name")
+	ada.call("POST", "/api/channels", object{"name": "long", "topic": strings.Repeat("x", 251)}).refused(422, "invalid", "topic")
+	if got := fmt.Sprint(bob.channelNames(""), bob.channelNames("?browse=1")); got != "[general] [kitchen]" {
+		t.Errorf("bob has and finds %s", got)
+	}
+	ada.send(public.ID, "the kettle is on")
+	bob.call("GET", channelPath(public.ID, "/messages"), nil).want(200) // a look before joining
+	if m := bob.channel(public.ID); m.Joined || m.Unread != 0 {
+		t.Errorf("a look: %+v", m)
+	}
+	bob.call("POST", channelPath(public.ID, "/messages"), object{"client_id": uuid.New(), "body": "hi"}).refused(404, "not_found")
+	bob.call("POST", channelPath(public.ID, "/read"), object{"seq": 1}).refused(404, "not_found")
+	var joined store.Membership
+	for range 2 {
+		bob.call("POST", channelPath(public.ID, "/join"), nil).want(200).into(&joined)
+		if !joined.Joined || joined.Members != 2 || joined.ReadSeq != 1 {
+			t.Errorf("joined: %+v", joined)
+		}
+	}
+	bob.send(public.ID, "tea!")
+	var members struct{ Members []store.User }
+	ada.call("GET", channelPath(public.ID, "/members?limit=1&after=ada"), nil).want(200).into(&members)
+	if len(members.Members) != 1 || members.Members[0].Username != "bob" {
+		t.Errorf("members: %+v", members)
+	}
+	for range 2 {
+		bob.call("POST", channelPath(public.ID, "/leave"), nil).want(204)
+	}
+	ada.call("POST", channelPath(ada.general(), "/leave"), nil).refused(403, "forbidden")
+}
+
+// A channel that one may not see answers like none.
+func TestPrivateChannelsAnswerLikeNone(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{})
+	ada := setUp(t, s)
+	bob := ada.invite("bob")
+	private, none := bob.create("cellar", true).ID, uuid.New()
+	for _, call := range []struct {
+		method, below string
+		body          any
+	}{
+		{"GET", "", nil}, {"PATCH", "", object{"topic": "x"}}, {"DELETE", "", nil}, {"GET", "/messages", nil},
+		{"POST", "/messages", object{"client_id": uuid.New(), "body": "x"}}, {"POST", "/read", object{"seq": 1}},
+		{"POST", "/join", nil}, {"POST", "/leave", nil}, {"GET", "/members", nil}, {"PUT", "/notify", object{"level": "none"}},
+		{"POST", "/members", object{"user_ids": []uuid.UUID{ada.ID}}}, {"DELETE", "/members", object{"user_ids": []uuid.UUID{bob.ID}}},
+		{"DELETE", "/members?user_id=" + bob.ID.String(), nil}, {"DELETE", "/members/" + ada.ID.String(), nil},
+	} {
+		hidden, absent := ada.call(call.method, channelPath(private, call.below), call.body), ada.call(call.method, channelPath(none, call.below), call.body)
+		if hidden.refused(404, "not_found"); string(hidden.body) != string(absent.want(404).body) {
+			t.Errorf("%s %s: %s, of no channel: %s", call.method, call.below, hidden.body, absent.body)
+		}
+	}
+}
+
+func TestMembersHearWhatBecomesOfAChannel(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{})
+	ada := setUp(t, s)
+	bob, eve := ada.invite("bob"), ada.invite("eve")
+	adas, _ := ada.open(nil)
+	bobs, _ := bob.open(nil)
+	eves, _ := eve.open(nil)
+	for _, socket := range []*socket{adas, bobs, eves} {
+		socket.next("resumed")
+	}
+	id := bob.create("cellar", true).ID
+	if f := bobs.next("channel"); f.Channel.ID != id || !f.Channel.Joined {
+		t.Errorf("who makes a channel hears %+v", f)
+	}
+	sent := bob.send(id, "first")
+	bobs.next("message")
+	bob.call("POST", channelPath(id, "/members"), object{"user_ids": []uuid.UUID{ada.ID, bob.ID}}).want(200)
+	if f := bobs.next("member"); !strings.Contains(string(f.User), ada.ID.String()) || f.ChannelID != id || f.Left {
+		t.Errorf("members hear of who comes: %+v", f)
+	}
+	if f := adas.next("channel"); f.Channel.ID != id || f.Channel.LastSeq != sent.Seq || f.Channel.ReadSeq != sent.Seq || f.Channel.Members != 2 {
+		t.Errorf("who comes hears %+v", f)
+	}
+	ada.send(id, "second")
+	if m := adas.next("message").message(t); m.Seq != 2 {
+		t.Errorf("first came %+v", m)
+	}
+	bobs.next("message")
+
+	ada.call("PATCH", channelPath(id), object{"topic": "wine"}).want(200)
+	for _, socket := range []*socket{adas, bobs} {
+		if f := socket.next("channel"); f.Channel.ID != id || f.Channel.Topic != "wine" {
+			t.Errorf("of a new topic: %+v", f)
+		}
+	}
+	ada.call("PUT", channelPath(id, "/notify"), object{"level": "none"}).want(200)
+	if f := adas.next("channel"); f.Channel.Notify != store.NotifyNone {
+		t.Errorf("of what to hear: %+v", f)
+	}
+	ada.call("PUT", channelPath(id, "/notify"), object{"level": "loud"}).refused(422, "invalid", "level")
+	bob.call("PATCH", channelPath(id), object{"archived": true}).want(200)
+	adas.next("channel")
+	bobs.next("channel")
+	bob.call("POST", channelPath(id, "/messages"), object{"client_id": uuid.New(), "body": "x"}).refused(403, "forbidden")
+	bob.call("PATCH", channelPath(id), object{"archived": false}).want(200)
+	adas.next("channel")
+	bobs.next("channel")
+
+	bob.call("DELETE", channelPath(id, "/members/", ada.ID.String()), nil).want(204)
+	if f := adas.next("channel"); !f.Removed || f.ChannelID != id {
+		t.Errorf("who is taken out hears %+v", f)
+	}
+	if f := bobs.next("member"); !f.Left || !strings.Contains(string(f.User), ada.ID.String()) {
+		t.Errorf("members hear of who goes: %+v", f)
+	}
+	bob.send(id, "alone")
+	bobs.next("message")
+	ada.call("DELETE", channelPath(id), nil).refused(404, "not_found")
+	bob.call("DELETE", channelPath(id), nil).want(204)
+	if f := bobs.next("channel"); !f.Removed || f.ChannelID != id {
+		t.Errorf("of a deletion: %+v", f)
+	}
+	bob.call("GET", channelPath(id), nil).refused(404, "not_found")
+	adas.nothing()
+	eves.nothing()
+}
+
+func TestDirectConversations(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{})
+	ada := setUp(t, s)
+	bob := ada.invite("bob")
+	bobs, _ := bob.open(nil)
+	bobs.next("resumed")
+	var direct, same store.Membership
+	ada.call("POST", "/api/dms", object{"user_ids": []uuid.UUID{bob.ID}}).want(201).into(&direct)
+	if f := bobs.next("channel"); f.Channel.ID != direct.ID || len(f.Channel.UserIDs) != 2 || f.Channel.Kind != store.Direct {
+		t.Errorf("the other hears %+v", f)
+	}
+	bob.call("POST", "/api/dms", object{"user_ids": []uuid.UUID{ada.ID, bob.ID}}).want(200).into(&same)
+	if same.ID != direct.ID {
+		t.Errorf("%+v and %+v", direct, same)
+	}
+	ada.send(direct.ID, "psst")
+	bobs.next("message")
+	bob.call("POST", channelPath(direct.ID, "/leave"), nil).refused(403, "forbidden")
+	bob.call("POST", "/api/dms", object{"user_ids": []uuid.UUID{uuid.New()}}).refused(422, "invalid", "user_ids")
+	bob.call("POST", "/api/dms", object{"user_ids": []uuid.UUID{}}).refused(422, "invalid", "user_ids")
+	ada.call("DELETE", channelPath(ada.general(), "/members"), nil).refused(422, "invalid", "user_ids")
+}
+
+// What another node did, and could not say, is found by looking.
+func TestWhatNodesCouldNotTellIsFoundByLooking(t *testing.T) {
+	servers := nodes(t, 2, chattest.Options{})
+	ada := setUp(t, servers[0])
+	bob := ada.invite("bob").on(servers[1])
+	acquainted(t, ada, bob)
+	bobs, _ := bob.open(nil)
+	bobs.next("resumed")
+	servers[0].Cache.Stop(t)
+	kept, lost, left := ada.create("kept", false).ID, ada.create("lost", false).ID, ada.create("left", false).ID
+	for _, id := range []uuid.UUID{kept, lost, left} {
+		ada.call("POST", channelPath(id, "/members"), object{"user_ids": []uuid.UUID{bob.ID}}).want(200)
+		ada.send(id, "for you too")
+	}
+	for range 3 {
+		if f := bobs.next("channel"); f.Channel.LastSeq+f.Channel.Unread > 2 {
+			t.Errorf("%+v", f)
+		}
+	}
+	eve := ada.invite("eve")
+	ada.call("PATCH", channelPath(kept), object{"topic": "found"}).want(200)
+	ada.call("POST", channelPath(kept, "/members"), object{"user_ids": []uuid.UUID{eve.ID}}).want(200)
+	ada.call("DELETE", channelPath(lost), nil).want(204)
+	ada.call("DELETE", channelPath(left, "/members/", bob.ID.String()), nil).want(204)
+	seen := map[string]bool{}
+	for len(seen) < 4 {
+		switch f := bobs.next("channel", "member"); {
+		case f.Removed:
+			seen["removed "+f.ChannelID.String()] = f.ChannelID == lost || f.ChannelID == left
+		case f.Type == "member" && f.ChannelID == kept:
+			seen["member"] = strings.Contains(string(f.User), eve.ID.String())
+		case f.Channel.ID == kept && f.Channel.Topic == "found":
+			seen["topic"] = true
+		}
+	}
+	for what, ok := range seen {
+		if !ok {
+			t.Errorf("%s is wrong", what)
+		}
+	}
+}
+
+// Who is there is told of changes in the order in which they were made, wherever they were made.
+func TestTwoNodesTellOfJoinsAndTopics(t *testing.T) {
+	servers := nodes(t, 2, chattest.Options{New: chat.With(chat.Tuning{Poll: time.Hour, PresenceGrace: time.Millisecond})})
+	ada := setUp(t, servers[0])
+	bob := ada.invite("bob").on(servers[1])
+	acquainted(t, ada, bob)
+	bobs, _ := bob.open(nil)
+	bobs.next("resumed")
+	id := ada.create("kitchen", true).ID
+	ada.call("POST", channelPath(id, "/members"), object{"user_ids": []uuid.UUID{bob.ID}}).want(200)
+	if f := bobs.next("channel"); f.Channel.ID != id {
+		t.Errorf("%+v", f)
+	}
+	ada.call("PATCH", channelPath(id), object{"name": "cuisine"}).want(200)
+	if f := bobs.next("channel"); f.Channel.Name != "cuisine" {
+		t.Errorf("%+v", f)
+	}
+	ada.send(id, "bonjour")
+	bobs.next("message")
+	var direct store.Membership
+	ada.call("POST", "/api/dms", object{"user_ids": []uuid.UUID{bob.ID}}).want(201).into(&direct)
+	if f := bobs.next("channel"); f.Channel.ID != direct.ID {
+		t.Errorf("%+v", f)
+	}
+	ada.call("DELETE", channelPath(id), nil).want(204)
+	if f := bobs.next("channel"); !f.Removed || f.ChannelID != id {
+		t.Errorf("%+v", f)
+	}
+}
