@@ -38,9 +38,10 @@ func newCatchup(s *store.Store, m *markdown) *catchup {
 type page struct {
 	store.Span
 	lastSeq  int64
-	messages *run   // new ones, by seq; nil when there are none
-	others   []byte // frames of the changes of older ones, of gaps, of who came and went, and of the channel
-	left     map[uuid.UUID]bool
+	messages *run               // new ones, by seq; nil when there are none
+	others   []byte             // frames of the changes of older ones, of gaps, of who came and went, and of the channel
+	left     map[uuid.UUID]bool // who was out by rev
+	rev      int64              // the end of what was asked for, of which the page may be only the beginning
 }
 
 // fetch returns the first page of the span. It tries until ctx ends, and then reports false.
@@ -86,7 +87,7 @@ func (f *catchup) read(ctx context.Context, missing store.Span) (page, error) {
 // page makes the frames of what was missed. Of too many new messages it tells the gap, and of too many older ones that were
 // changed that all from the first of the rest on are to be fetched anew.
 func (f *catchup) page(missing store.Span, missed store.Missed) page {
-	p := page{Span: missing, lastSeq: missed.LastSeq, left: map[uuid.UUID]bool{}}
+	p := page{Span: missing, lastSeq: missed.LastSeq, left: map[uuid.UUID]bool{}, rev: missing.To}
 	switch n := len(missed.Messages); {
 	case missed.LastSeq-missing.AfterSeq > replayLimit:
 		p.gap(missing.AfterSeq+1, missed.LastSeq)

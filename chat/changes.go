@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"math"
+
 	"github.com/google/uuid"
 
 	"snug/store"
@@ -42,8 +44,9 @@ func (h *hub) tellChange(change store.Change, e nodeEvent) {
 // change hands on a change, and takes who came or went into account.
 func (h *hub) change(e nodeEvent) {
 	if e.Left != uuid.Nil {
+		h.channel(e.Channel).goes(e.Left, e.Rev)
 		for c := range h.users[e.Left] {
-			h.takeOut(c, e.Channel)
+			h.takeOut(c, e.Channel, e.Rev)
 		}
 	}
 	h.handOn(newChange(e.Channel, e.Rev, e.Frame))
@@ -66,17 +69,38 @@ func admission(user uuid.UUID, member store.Membership) nodeEvent {
 		Welcome: encodeJSON(channelFrame{Type: "channel", Channel: member})}
 }
 
-// admit begins the delivery of a channel to the sockets of who has joined it: of what comes after the event.
+// admit begins the delivery of a channel to the sockets of who has joined it: of what comes after the event. Word of a join
+// may come when the user is known to have left since.
 func (h *hub) admit(e nodeEvent) {
 	channel := h.channel(e.Channel)
+	if !channel.comes(e.Joined, e.Rev) {
+		return
+	}
 	channel.rise(e.Rev)
 	for c := range h.users[e.Joined] {
 		if c.welcomed && !channel.conns[c] {
-			channel.conns[c], c.channels[e.Channel] = true, true
+			channel.conns[c], c.channels[e.Channel] = true, e.Rev
 			c.out.put(item{frame: appendFrame(nil, e.Welcome),
 				begin: []begin{{channel: e.Channel, cursor: e.Rev, last: channel.head, seq: e.Seq}}})
 		}
 	}
+}
+
+// goes notes that a user was out of the channel at rev.
+func (c *hubChannel) goes(user uuid.UUID, rev int64) {
+	if c.gone == nil {
+		c.gone = map[uuid.UUID]int64{}
+	}
+	c.gone[user] = max(c.gone[user], rev)
+}
+
+// comes reports whether a user who was a member at rev is not known to have left since.
+func (c *hubChannel) comes(user uuid.UUID, rev int64) bool {
+	if c.gone[user] > rev {
+		return false
+	}
+	delete(c.gone, user)
+	return true
 }
 
 // deleted hands on that a channel is no more.
@@ -90,26 +114,34 @@ func (h *hub) deleted(channel uuid.UUID) {
 // close takes everybody out of a channel, and forgets it.
 func (h *hub) close(channel uuid.UUID) {
 	for c := range h.channel(channel).conns {
-		h.takeOut(c, channel)
+		h.takeOut(c, channel, math.MaxInt64)
 	}
 	delete(h.channels, channel)
 }
 
-// takeOut ends the delivery of a channel to a socket.
-func (h *hub) takeOut(c *conn, channel uuid.UUID) {
-	if !c.channels[channel] {
-		return
+// takeOut ends the delivery of a channel to a socket whose user was out of it at rev. Word of that may come when the user is
+// back.
+func (h *hub) takeOut(c *conn, channel uuid.UUID, rev int64) {
+	if h.drop(c, channel, rev) {
+		c.out.put(item{end: channel, frame: encodeFrame(removedFrame{Type: "channel", ChannelID: channel, Removed: true})})
 	}
-	h.drop(c, channel)
-	c.out.put(item{end: channel, frame: encodeFrame(removedFrame{Type: "channel", ChannelID: channel, Removed: true})})
 }
 
-// forget is told by a socket's writer that the socket has found its user out of a channel.
-func (h *hub) forget(c *conn, channel uuid.UUID) {
-	h.post(func() { h.drop(c, channel) })
+// forget is told by a socket's writer that the socket has found its user out of a channel at rev.
+func (h *hub) forget(c *conn, channel uuid.UUID, rev int64) {
+	h.post(func() {
+		h.channel(channel).goes(c.who.User.ID, rev)
+		h.drop(c, channel, rev)
+	})
 }
 
-func (h *hub) drop(c *conn, channel uuid.UUID) {
+// drop reports whether the socket had the channel since before rev, which it has no longer.
+func (h *hub) drop(c *conn, channel uuid.UUID, rev int64) bool {
+	since, in := c.channels[channel]
+	if !in || since >= rev {
+		return false
+	}
 	delete(h.channel(channel).conns, c)
 	delete(c.channels, channel)
+	return true
 }

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,8 +53,9 @@ type hubConfig struct {
 
 // hubChannel is a channel of which this node has heard.
 type hubChannel struct {
-	conns map[*conn]bool // who gets its messages
-	head  int64          // the highest rev that was handed on
+	conns map[*conn]bool      // who gets its messages
+	head  int64               // the highest rev that was handed on
+	gone  map[uuid.UUID]int64 // by when users were known to have left
 }
 
 func newHub(cfg hubConfig) *hub {
@@ -195,24 +197,32 @@ func (h *hub) welcome(c *conn, frame welcomeFrame, resume map[uuid.UUID]seen) {
 		}
 		c.welcomed = true
 		frame.Online = h.presence.online()
+		frame.Channels = slices.DeleteFunc(frame.Channels, func(m store.Membership) bool {
+			return !h.channel(m.ID).comes(c.who.User.ID, m.LastRev) // left since they were read
+		})
 		begins := make([]begin, len(frame.Channels))
 		for i, m := range frame.Channels {
-			// The hub may know of newer messages than the database did a moment ago, or the database of some that
-			// nobody has told the hub of, and so none of those who are here already.
-			h.noteHead(m.ID, m.LastRev)
-			channel := h.channel(m.ID)
-			channel.conns[c] = true
-			begins[i] = begin{channel: m.ID, cursor: m.LastRev, last: max(m.LastRev, channel.head), seq: m.LastSeq, resumed: true}
-			if seen, ok := resume[m.ID]; ok {
-				begins[i].cursor, begins[i].seq = seen.rev, seen.seq
-			}
-			c.channels[m.ID] = true
+			begins[i] = h.begin(c, m, resume)
 		}
 		c.out.put(item{frame: encodeFrame(frame), begin: begins})
 		if len(begins) == 0 {
 			c.out.put(item{frame: encodeFrame(plainFrame{Type: "resumed"})})
 		}
 	})
+}
+
+// begin makes a socket one of a channel's.
+func (h *hub) begin(c *conn, m store.Membership, resume map[uuid.UUID]seen) begin {
+	// The hub may know of newer messages than the database did a moment ago, or the database of some that nobody has told
+	// the hub of, and so none of those who are here already.
+	h.noteHead(m.ID, m.LastRev)
+	channel := h.channel(m.ID)
+	channel.conns[c], c.channels[m.ID] = true, m.LastRev
+	b := begin{channel: m.ID, cursor: m.LastRev, last: max(m.LastRev, channel.head), seq: m.LastSeq, resumed: true}
+	if seen, ok := resume[m.ID]; ok {
+		b.cursor, b.seq = seen.rev, seen.seq
+	}
+	return b
 }
 
 // leave forgets a socket.

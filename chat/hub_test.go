@@ -42,7 +42,7 @@ func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
 	for seen := int64(0); seen < 5; {
 		h.do(func() { seen = h.channel(channel).head })
 	}
-	c := &conn{out: newOutbox(1 << 20), channels: map[uuid.UUID]bool{}}
+	c := &conn{out: newOutbox(1 << 20), channels: map[uuid.UUID]int64{}}
 	h.welcome(c, welcomeFrame{Channels: []store.Membership{{Channel: store.Channel{ID: channel, LastSeq: 4, LastRev: 4}}}}, nil)
 	items, _ := c.out.take()
 	if got := items[0].begin; len(got) != 1 || got[0] != (begin{channel: channel, cursor: 4, last: 5, seq: 4, resumed: true}) {

@@ -105,7 +105,7 @@ func (h *hub) unknown(joined []store.MemberKey) []store.MemberKey {
 	var list []store.MemberKey
 	for _, k := range joined {
 		for c := range h.users[k.UserID] {
-			if c.welcomed && !c.channels[k.ChannelID] {
+			if _, in := c.channels[k.ChannelID]; c.welcomed && !in {
 				list = append(list, k)
 				break
 			}

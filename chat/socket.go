@@ -54,7 +54,7 @@ type conn struct {
 
 	// Of the hub's goroutine alone.
 	welcomed bool
-	channels map[uuid.UUID]bool
+	channels map[uuid.UUID]int64 // with the rev since which the user is known to be a member
 }
 
 // workQueue is how many of a client's wishes may wait for the database. A client that has more is not read meanwhile.
@@ -117,7 +117,7 @@ func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 		server: s, ws: ws, net: underlying(ws), who: who, out: newOutbox(s.tuning.outbox), gone: make(chan struct{}),
 		work: make(chan func(context.Context), workQueue), finished: make(chan struct{}),
 		pages: make(chan page, 1), readEnded: make(chan struct{}),
-		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{}, channels: map[uuid.UUID]bool{},
+		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{}, channels: map[uuid.UUID]int64{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer close(c.gone)

@@ -97,7 +97,7 @@ func (w *socketWriter) takePage(p page) {
 	if p.left[w.who.User.ID] && w.delivery.lacks(p) {
 		w.delivery.leave(p.ChannelID)
 		w.append(encodeFrame(removedFrame{Type: "channel", ChannelID: p.ChannelID, Removed: true}))
-		w.server.hub.forget(w.conn, p.ChannelID)
+		w.server.hub.forget(w.conn, p.ChannelID, p.rev)
 		return
 	}
 	w.delivery.fill(p, w.append)
