@@ -84,6 +84,13 @@ func insertData(t *testing.T, conn *pgx.Conn) {
 			VALUES (` + one + `, ` + one + `, 1, ` + one + `, ` + one + `, 'hello', now(), 1, 2)`,
 		`channels (id, kind, direct_of) VALUES (` + two + `, 'direct', ARRAY[` + one + `]::uuid[])`,
 		`channel_departures (channel_id, user_id, rev) VALUES (` + one + `, ` + one + `, 1)`,
+		`messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, parent_seq, deleted_at)
+			VALUES (` + reply + `, ` + one + `, 2, ` + one + `, ` + reply + `, '', now(), 3, 3, 1, now())`,
+		`message_edits (message_id, rev, body, written_at) VALUES (` + one + `, 2, 'hallo', now())`,
+		`reactions (message_id, emoji, user_id) VALUES (` + one + `, '👍', ` + one + `)`,
+		`pins (message_id, channel_id, pinned_by) VALUES (` + one + `, ` + one + `, ` + one + `)`,
+		`saves (id, user_id, message_id) VALUES (` + one + `, ` + one + `, ` + one + `)`,
+		`thread_followers (user_id, message_id, read_seq) VALUES (` + one + `, ` + one + `, 1)`,
 	} {
 		if _, err := conn.Exec(t.Context(), "INSERT INTO "+table); err != nil {
 			t.Fatalf("%s: %v", table, err)
@@ -296,6 +303,8 @@ func TestFilesAreWhole(t *testing.T) {
 	}
 }
 
+const reply = "'00000000-0000-7000-8000-0000000000ee'"
+
 const one, two = "'00000000-0000-7000-8000-000000000001'", "'00000000-0000-7000-8000-000000000002'"
 
 func message(seq, client, body string) string {
@@ -310,11 +319,10 @@ func user(name, role string) string {
 
 // refused are statements that break a rule, and the SQLSTATE of the refusal.
 var refused = map[string]string{
-	message("2", one, "'x'"):                "23505", // the same client_id of the same author
+	message("3", one, "'x'"):                "23505", // the same client_id of the same author
 	message("1", two, "'x'"):                "23505", // the same seq
 	message("0", two, "'x'"):                "23514",
-	message("2", two, "''"):                 "23514",
-	message("2", two, "repeat('ü', 10001)"): "23514",
+	message("3", two, "repeat('ü', 10001)"): "23514",
 	user("ADA", "member"):                   "23505", // the same username in another case
 	user("a b", "member"):                   "23514",
 	user("", "member"):                      "23514",
@@ -336,6 +344,20 @@ var refused = map[string]string{
 	`INSERT INTO channels (id, kind, name, direct_of) VALUES (gen_random_uuid(), 'public', 'x', ARRAY[` + two + `]::uuid[])`:                      "23514",
 	`UPDATE channel_members SET notify = 'loudly'`:                                                                                                "23514",
 	`UPDATE channels SET state_rev = last_rev + 1`:                                                                                                "23514",
+	`UPDATE messages SET parent_seq = 9 WHERE seq = 2`:                                                                                            "23514", // above its own
+	`UPDATE messages SET parent_seq = 0 WHERE seq = 2`:                                                                                            "23503", // no such message in the channel
+	`UPDATE messages SET also_to_channel = true WHERE seq = 1`:                                                                                    "23514", // where else
+	`UPDATE messages SET reply_count = 1 WHERE seq = 2`:                                                                                           "23514", // a reply to a reply
+	`UPDATE messages SET reply_count = -1 WHERE seq = 1`:                                                                                          "23514",
+	`UPDATE messages SET body = 'x' WHERE seq = 2`:                                                                                                "23514", // it is deleted
+	`UPDATE messages SET deleted_at = now() WHERE seq = 1`:                                                                                        "23514", // and keeps its text
+	`UPDATE messages SET pinned = true WHERE seq = 2`:                                                                                             "23514",
+	`UPDATE messages SET reactions = '[]' WHERE seq = 2`:                                                                                          "23514",
+	`INSERT INTO reactions (message_id, emoji, user_id) VALUES (` + one + `, '👍', ` + one + `)`:                                                   "23505",
+	`INSERT INTO reactions (message_id, emoji, user_id) VALUES (` + one + `, '', ` + one + `)`:                                                    "23514",
+	`INSERT INTO pins (message_id, channel_id, pinned_by) VALUES (` + one + `, ` + one + `, ` + one + `)`:                                         "23505",
+	`INSERT INTO saves (id, user_id, message_id) VALUES (` + two + `, ` + one + `, ` + one + `)`:                                                  "23505",
+	`INSERT INTO thread_followers (user_id, message_id, read_seq) VALUES (` + one + `, ` + reply + `, -1)`:                                        "23514",
 	`UPDATE invites SET max_uses = 1, uses = 2`:                                                                                                   "23514",
 	`UPDATE invites SET role = 'owner'`:                                                                                                           "23514",
 	`DELETE FROM users`:                                                                                                                           "23503",
@@ -356,7 +378,7 @@ func TestRulesOfTheDatabase(t *testing.T) {
 			t.Errorf("%s\n\t%v, want SQLSTATE %s", statement, err, code)
 		}
 	}
-	if _, err := conn.Exec(t.Context(), message("2", two, "repeat('ü', 10000)")); err != nil {
+	if _, err := conn.Exec(t.Context(), message("3", two, "repeat('ü', 10000)")); err != nil {
 		t.Errorf("the longest message: %v", err)
 	}
 }

@@ -55,3 +55,10 @@ func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s
 func printable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
+
+// limit wants a number of a page's items.
+func (c *checker) limit(n int) {
+	if n < 1 || n > MaxPage {
+		c.wrong("limit", fmt.Sprintf("must be 1 to %d", MaxPage))
+	}
+}

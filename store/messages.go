@@ -54,14 +54,18 @@ type Message struct {
 	Body       string     `json:"body"` // Markdown
 	HTML       string     `json:"html"` // filled in by whoever renders the body
 	ClientID   uuid.UUID  `json:"client_id"`
-	ParentID   *uuid.UUID `json:"parent_id" nullable:"true"`
+	ParentID   *uuid.UUID `json:"parent_id" nullable:"true"` // of a reply: what its thread is about
 	ReplyCount int        `json:"reply_count"`
-	Reactions  []Reaction `json:"reactions"`
+	Reactions  []Reaction `json:"reactions"` // the oldest emoji first, and of each the oldest user
 	Files      []File     `json:"files"`
 	Pinned     bool       `json:"pinned"`
 	CreatedAt  time.Time  `json:"created_at"`
 	EditedAt   *time.Time `json:"edited_at"`
-	DeletedAt  *time.Time `json:"deleted_at"`
+	DeletedAt  *time.Time `json:"deleted_at"` // then nothing else is left of it than its place, its author and its thread
+
+	AlsoToChannel bool        `json:"also_to_channel,omitempty"` // of a reply: to be shown in the channel too, not only in its thread
+	LastReplyAt   *time.Time  `json:"last_reply_at,omitempty"`
+	Participants  []uuid.UUID `json:"participants,omitempty"` // who replied, the first first, at most maxParticipants
 
 	CreatedRev int64 `json:"-"` // the change of the channel that it came with
 	Rev        int64 `json:"-"` // the channel's last change of it
@@ -74,14 +78,45 @@ type Page struct {
 	Limit                 int // 1 to MaxPage; 0 means DefaultLimit
 }
 
+// messageColumns are of a message m and its author u. What most messages do not have costs nothing to read: it is null.
 const messageColumns = `m.id, m.channel_id, m.seq, m.body, m.client_id, m.created_at, m.created_rev, m.rev,
+	CASE WHEN m.parent_seq IS NOT NULL THEN (SELECT p.id FROM messages p WHERE p.channel_id = m.channel_id AND p.seq = m.parent_seq) END,
+	m.also_to_channel, m.reply_count, m.last_reply_at, m.participants, m.reactions, m.pinned, m.edited_at, m.deleted_at,
 	u.id, u.username, u.display_name, u.avatar_url`
 
-func scanMessage(row pgx.Row) (Message, error) {
-	m := Message{Reactions: []Reaction{}, Files: []File{}}
-	err := row.Scan(&m.ID, &m.ChannelID, &m.Seq, &m.Body, &m.ClientID, &m.CreatedAt, &m.CreatedRev, &m.Rev,
-		&m.Author.ID, &m.Author.Username, &m.Author.DisplayName, &m.Author.AvatarURL)
+// fields are where to scan messageColumns.
+func (m *Message) fields() []any {
+	return []any{&m.ID, &m.ChannelID, &m.Seq, &m.Body, &m.ClientID, &m.CreatedAt, &m.CreatedRev, &m.Rev,
+		&m.ParentID, &m.AlsoToChannel, &m.ReplyCount, &m.LastReplyAt, &m.Participants, &m.Reactions, &m.Pinned, &m.EditedAt, &m.DeletedAt,
+		&m.Author.ID, &m.Author.Username, &m.Author.DisplayName, &m.Author.AvatarURL}
+}
+
+func scanMessage(row pgx.Row) (Message, error) { return scanMessageAnd(row) }
+
+// scanMessageAnd scans messageColumns and what follows them.
+func scanMessageAnd(row pgx.Row, more ...any) (Message, error) {
+	m := Message{Files: []File{}}
+	err := row.Scan(append(m.fields(), more...)...)
+	if m.Reactions == nil {
+		m.Reactions = []Reaction{}
+	}
 	return m, err
+}
+
+// mayRead says of a user u whether that one may read the channel c.
+const mayRead = `((c.kind = 'public' AND u.role <> 'guest') OR EXISTS (
+	SELECT FROM channel_members cm WHERE cm.channel_id = c.id AND cm.user_id = u.id))`
+
+// Message returns one message, and answers NotFound unless the user may read it.
+func (s *Store) Message(ctx context.Context, userID, messageID uuid.UUID) (Message, error) {
+	m, err := one(ctx, s, scanMessage, `
+		SELECT `+messageColumns+` FROM messages m JOIN users u ON u.id = m.author_id
+		WHERE m.id = $2 AND EXISTS (SELECT FROM channels c, users u WHERE c.id = m.channel_id AND u.id = $1 AND `+mayRead+`)`,
+		userID, messageID)
+	if noRows(err) {
+		return m, notFound("message")
+	}
+	return m, wrap("read message", err)
 }
 
 // Messages returns a page in rising seq, and whether there are more: older ones for Before and the newest page, newer
@@ -117,9 +152,7 @@ type window struct {
 func (p Page) window() (window, error) {
 	limit := cmp.Or(p.Limit, DefaultLimit)
 	var check checker
-	if limit < 1 || limit > MaxPage {
-		check.wrong("limit", fmt.Sprintf("must be 1 to %d", MaxPage))
-	}
+	check.limit(limit)
 	w, set := window{pivot: math.MaxInt64, below: limit, readBelow: limit + 1}, 0
 	if p.Before != nil {
 		w.pivot, set = *p.Before, set+1
