@@ -97,17 +97,12 @@ func (s *storm) underFaults(t *testing.T, times int, fault func()) time.Duration
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
+			own := map[uuid.UUID]Message{} // of each channel, what is replied to
 			for ctx.Err() == nil {
-				send := s.in.hello()
-				send.ChannelID = s.channels[rand.IntN(len(s.channels))]
 				begin := time.Now()
-				err := s.send(i%2, send)
-				for ; err != nil; err = s.send(i%2, send) {
-					if CodeOf(err) != Unavailable || time.Since(begin) > 30*time.Second {
-						t.Errorf("send: %v", err)
-						return
-					}
-					s.refused.Add(1)
+				if err := s.step(i%2, own); err != nil {
+					t.Errorf("%v", err)
+					return
 				}
 				s.done.Add(1)
 				took := int64(time.Since(begin))
@@ -135,19 +130,51 @@ func (s *storm) underFaults(t *testing.T, times int, fault func()) time.Duration
 	return time.Duration(slowest.Load())
 }
 
+// step sends a message, now and then to a thread of the sender's own, or changes one, until that is done.
+func (s *storm) step(node int, own map[uuid.UUID]Message) error {
+	send := s.in.hello()
+	send.ChannelID = s.channels[rand.IntN(len(s.channels))]
+	parent, known := own[send.ChannelID]
+	do := func() (err error) {
+		var m Message
+		if m, err = s.send(node, send); err == nil && send.ParentID == nil {
+			own[send.ChannelID] = m
+		}
+		return err
+	}
+	switch n := rand.IntN(20); {
+	case known && n < 3:
+		how := waysToChange[rand.IntN(len(waysToChange)-1)] // whose threads go on
+		do = func() error { return s.change(parent, how) }
+	case known && n < 8:
+		send.ParentID = &parent.ID
+	}
+	begin, err := time.Now(), do()
+	for ; err != nil; err = do() {
+		if CodeOf(err) == Conflict {
+			return nil // the most pins
+		}
+		if CodeOf(err) != Unavailable || time.Since(begin) > 30*time.Second {
+			return err
+		}
+		s.refused.Add(1)
+	}
+	return nil
+}
+
 // A backend that hangs does not take the sends with it: they are tried on another connection while there is time.
 func TestHangingConnection(t *testing.T) {
 	in := newInstance(t)
 	s := newStorm(in, 0, []uuid.UUID{in.general}, in.Store)
 	s.run(t, func() {
-		if err := s.send(0, in.hello()); err != nil {
+		if _, err := s.send(0, in.hello()); err != nil {
 			t.Fatal(err)
 		}
 		pid := backend(t, s, "query LIKE '%WITH input AS%'")
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		err := s.send(0, in.hello())
+		_, err := s.send(0, in.hello())
 		_ = syscall.Kill(pid, syscall.SIGCONT) // it goes on with the first try, which must change nothing
 		if err != nil {
 			t.Errorf("send: %v", err)

@@ -159,7 +159,8 @@ func TestPlansReadByIndex(t *testing.T) {
 	}
 	ids := make([][16]byte, 100)
 	for statement, args := range map[string][]any{
-		lockChannels: {ids}, findDoubtful: {ids}, storeBatch: {ids, ids, ids, ids, make([]string, 100)},
+		lockChannels: {ids}, messagesByID: {ids}, storeBatch: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100)},
+		countReplies: {ids, maxParticipants}, parentsOf: {ids},
 	} {
 		rows, _ := tx.Query(t.Context(), "EXPLAIN "+statement, args...)
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])

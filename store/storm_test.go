@@ -25,8 +25,9 @@ type storm struct {
 
 	done, refused atomic.Int64 // sends that were stored, and that were answered Unavailable
 
-	mu    sync.Mutex
-	acked map[messageKey][]Stored // every answer that was not an error
+	mu      sync.Mutex
+	acked   map[messageKey][]Stored // every answer that was not an error
+	changed []Message               // by edits and the like, as they were answered
 }
 
 type messageKey struct{ author, client uuid.UUID }
@@ -35,7 +36,8 @@ type messageKey struct{ author, client uuid.UUID }
 type node struct {
 	writer *Writer
 	mu     sync.Mutex
-	told   []Message
+	told   []Message // new ones
+	later  []Message // those that were changed by replies
 }
 
 func (n *node) toldOf(id uuid.UUID) bool {
@@ -56,10 +58,10 @@ func newStorm(in instance, timeout time.Duration, channels []uuid.UUID, stores .
 	s := &storm{in: in, channels: channels, acked: map[messageKey][]Stored{}}
 	for _, st := range stores {
 		n := &node{}
-		n.writer = NewWriter(WriterConfig{Store: st, MaxBatch: 64, Timeout: timeout, Committed: func(m []Message) {
+		n.writer = NewWriter(WriterConfig{Store: st, MaxBatch: 64, Timeout: timeout, Committed: func(stored, changed []Message) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			n.told = append(n.told, m...)
+			n.told, n.later = append(n.told, stored...), append(n.later, changed...)
 		}})
 		s.nodes = append(s.nodes, n)
 	}
@@ -84,20 +86,58 @@ func (s *storm) run(f failer, during func()) {
 }
 
 // send sends once, by that node, and keeps the answer.
-func (s *storm) send(node int, send Send) error {
+func (s *storm) send(node int, send Send) (Message, error) {
 	stored, err := s.nodes[node].writer.Send(context.Background(), send)
 	if err != nil {
-		return err
+		return Message{}, err
 	}
 	if stored.Created && !s.nodes[node].toldOf(stored.Message.ID) {
-		return fmt.Errorf("seq %d was acknowledged before it was told of", stored.Message.Seq)
+		return Message{}, fmt.Errorf("seq %d was acknowledged before it was told of", stored.Message.Seq)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := messageKey{send.AuthorID, send.ClientID}
 	s.acked[key] = append(s.acked[key], stored)
-	return nil
+	return stored.Message, nil
 }
+
+// change does something to a message of the author's, and keeps the answer.
+func (s *storm) change(m Message, how string) error {
+	ctx := context.Background()
+	var change Change
+	var changed []Message
+	var err error
+	switch reaction := (ReactionParams{UserID: m.Author.ID, MessageID: m.ID, Emoji: "👍"}); how {
+	case "delete":
+		var d Deletion
+		d, err = s.in.DeleteMessage(ctx, m.Author.ID, m.ID, false)
+		change, changed = d.Change, []Message{d.Message}
+		if d.Parent != nil {
+			changed = append(changed, *d.Parent)
+		}
+	default:
+		var after Message
+		switch how {
+		case "edit":
+			change, after, err = s.in.EditMessage(ctx, m.Author.ID, m.ID, rand.Text())
+		case "react":
+			change, after, err = s.in.AddReaction(ctx, reaction)
+		case "take back":
+			change, after, err = s.in.RemoveReaction(ctx, reaction)
+		case "pin", "unpin":
+			change, after, err = s.in.PinMessage(ctx, m.Author.ID, m.ID, how == "pin")
+		}
+		changed = []Message{after}
+	}
+	if err == nil && change.Rev != 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.changed = append(s.changed, changed...)
+	}
+	return err
+}
+
+var waysToChange = []string{"edit", "react", "take back", "pin", "unpin", "delete"}
 
 // check wants every promise kept.
 func (s *storm) check(f failer) {
@@ -106,9 +146,7 @@ func (s *storm) check(f failer) {
 	for key, answers := range s.acked {
 		created := 0
 		for _, a := range answers {
-			if diff := cmp.Diff(stored[key], a.Message); diff != "" {
-				f.Errorf("an answer is not what is stored (-stored +answered):\n%s", diff)
-			}
+			checkEarlier(f, stored[key], a.Message)
 			if a.Created {
 				created++
 			}
@@ -126,9 +164,7 @@ func (s *storm) check(f failer) {
 			}
 			last[m.ChannelID] = m.Seq
 			told[m.ID]++
-			if diff := cmp.Diff(stored[messageKey{m.Author.ID, m.ClientID}], m); diff != "" {
-				f.Errorf("what was told is not what is stored (-stored +told):\n%s", diff)
-			}
+			checkEarlier(f, stored[messageKey{m.Author.ID, m.ClientID}], m)
 		}
 	}
 	for _, m := range stored {
@@ -136,7 +172,77 @@ func (s *storm) check(f failer) {
 			f.Errorf("message %d of channel %s was told of %d times", m.Seq, m.ChannelID, told[m.ID])
 		}
 	}
+	for _, m := range s.toldLater() {
+		checkEarlier(f, stored[messageKey{m.Author.ID, m.ClientID}], m)
+	}
 }
+
+// toldLater is every change of a message that somebody was told of.
+func (s *storm) toldLater() []Message {
+	all := slices.Clone(s.changed)
+	for _, n := range s.nodes {
+		all = append(all, n.later...)
+	}
+	return all
+}
+
+// checkRevs wants every rev told of once, which holds unless answers got lost.
+func (s *storm) checkRevs(f failer) {
+	f.Helper()
+	told := map[uuid.UUID]map[int64]int{}
+	for _, channel := range s.channels {
+		told[channel] = map[int64]int{}
+	}
+	for _, n := range s.nodes {
+		for _, m := range n.told {
+			told[m.ChannelID][m.CreatedRev]++
+		}
+	}
+	for _, m := range s.toldLater() {
+		told[m.ChannelID][m.Rev]++
+	}
+	heads, err := s.in.Heads(context.Background(), s.channels)
+	if err != nil {
+		f.Fatalf("%v", err)
+	}
+	for _, head := range heads {
+		for rev := int64(1); rev <= head.LastRev; rev++ {
+			if n := told[head.ChannelID][rev]; n != 1 {
+				f.Errorf("rev %d of %d was told of %d times", rev, head.LastRev, n)
+			}
+		}
+		if len(told[head.ChannelID]) != int(head.LastRev) {
+			f.Errorf("%d revs were told of, the last is %d", len(told[head.ChannelID]), head.LastRev)
+		}
+	}
+}
+
+// checkEarlier wants told to be the message as it is stored, or as it was before a later change.
+func checkEarlier(f failer, stored, told Message) {
+	f.Helper()
+	if told.Rev < stored.Rev {
+		told.Rev, told.Body, told.Reactions, told.Pinned = stored.Rev, stored.Body, stored.Reactions, stored.Pinned
+		told.EditedAt, told.DeletedAt = stored.EditedAt, stored.DeletedAt
+		told.ReplyCount, told.LastReplyAt, told.Participants = stored.ReplyCount, stored.LastReplyAt, stored.Participants
+	}
+	if diff := cmp.Diff(stored, told); diff != "" {
+		f.Errorf("what was told is not what is stored (-stored +told):\n%s", diff)
+	}
+}
+
+// keptTwice finds messages that say something else of themselves than the tables do.
+const keptTwice = `
+	SELECT count(*) FROM messages p CROSS JOIN LATERAL (
+		SELECT count(*) AS count, max(r.seq) AS last_seq, max(r.created_at) AS last_at FROM messages r
+		WHERE r.channel_id = p.channel_id AND r.parent_seq = p.seq AND r.deleted_at IS NULL
+	) thread
+	WHERE (p.reply_count, p.last_reply_seq, p.last_reply_at) IS DISTINCT FROM (thread.count, thread.last_seq, thread.last_at)
+		OR coalesce(p.participants, '{}') IS DISTINCT FROM ARRAY(SELECT r.author_id FROM messages r
+			WHERE r.channel_id = p.channel_id AND r.parent_seq = p.seq AND r.deleted_at IS NULL GROUP BY r.author_id ORDER BY min(r.seq))
+		OR p.pinned IS DISTINCT FROM EXISTS (SELECT FROM pins WHERE message_id = p.id)
+		OR (SELECT count(*) FROM reactions WHERE message_id = p.id) IS DISTINCT FROM
+			(SELECT count(*) FROM jsonb_array_elements(p.reactions) r, jsonb_array_elements(r -> 'user_ids'))
+		OR (p.edited_at IS NOT NULL) IS DISTINCT FROM EXISTS (SELECT FROM message_edits WHERE message_id = p.id)`
 
 // stored reads all channels: seq without a gap, and one message for each author and client_id.
 func (s *storm) stored(f failer) map[messageKey]Message {
@@ -148,20 +254,21 @@ func (s *storm) stored(f failer) map[messageKey]Message {
 			missed, err = s.in.Missed(context.Background(), Span{ChannelID: channel, From: 1, To: 1 << 40}, 1<<20)
 			return err
 		})
-		list := missed.Messages
+		list, last := missed.Messages, int64(0)
 		for i, m := range list {
-			if m.Seq != int64(i+1) || m.CreatedRev != m.Seq {
-				f.Errorf("message %d of channel %s has seq %d, rev %d", i+1, channel, m.Seq, m.CreatedRev)
+			if m.Seq != int64(i+1) || m.CreatedRev <= last || m.Rev < m.CreatedRev {
+				f.Errorf("message %d of channel %s has seq %d, revs %d and %d after %d", i+1, channel, m.Seq, m.CreatedRev, m.Rev, last)
 			}
+			last = m.CreatedRev
 			key := messageKey{m.Author.ID, m.ClientID}
 			if _, double := all[key]; double {
 				f.Errorf("two messages with client_id %s", m.ClientID)
 			}
 			all[key] = m
 		}
-		if heads, err := s.in.Heads(context.Background(), []uuid.UUID{channel}); err != nil || heads[0].LastRev != int64(len(list)) {
-			f.Errorf("heads %v (%v) of a channel with %d messages", heads, err, len(list))
-		}
+	}
+	if broken, err := one(context.Background(), s.in.Store, value[int], keptTwice); err != nil || broken != 0 {
+		f.Errorf("%d messages do not say of themselves what the tables do, %v", broken, err)
 	}
 	return all
 }
@@ -185,25 +292,30 @@ func drawChannels(t *testing.T, r *rapid.T, in instance, users []User) (channels
 	return channels, members
 }
 
-// step is a send to one of the nodes.
+// step is a send to one of the nodes, perhaps to a thread, and a change after it.
 type step struct {
 	Send
-	node int
+	node    int
+	thread  bool   // a reply to the first message that the lane has sent
+	instead string // of sending: how to change what the lane has sent before
+	which   int    // of those
 }
 
-// drawLanes draws what some goroutines send, each one after the other: of few client_ids, so that many are doubles.
+// drawLanes draws what some goroutines do, each one after the other: of few client_ids, so that many are doubles.
 func drawLanes(r *rapid.T, users []User, channels []uuid.UUID) [][]step {
 	clients := make([]uuid.UUID, rapid.IntRange(1, 12).Draw(r, "client_ids"))
 	for i := range clients {
 		clients[i] = uuid.New()
 	}
 	lane := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
-		return step{node: rapid.IntRange(0, 1).Draw(r, "node"), Send: Send{
-			AuthorID:  rapid.SampledFrom(users).Draw(r, "author").ID,
-			ChannelID: rapid.SampledFrom(channels).Draw(r, "channel"),
-			ClientID:  rapid.SampledFrom(clients).Draw(r, "client_id"),
-			Body:      rapid.StringMatching(`[a-z@ä🙂]{1,20}`).Draw(r, "body"),
-		}}
+		instead := append([]string{"", "", "", "", "", ""}, waysToChange...)
+		return step{node: rapid.IntRange(0, 1).Draw(r, "node"), thread: rapid.Bool().Draw(r, "thread"),
+			instead: rapid.SampledFrom(instead).Draw(r, "instead"), which: rapid.IntRange(0, 11).Draw(r, "which"), Send: Send{
+				AuthorID:  rapid.SampledFrom(users).Draw(r, "author").ID,
+				ChannelID: rapid.SampledFrom(channels).Draw(r, "channel"),
+				ClientID:  rapid.SampledFrom(clients).Draw(r, "client_id"),
+				Body:      rapid.StringMatching(`[a-z@ä🙂]{1,20}`).Draw(r, "body"),
+			}}
 	}), 1, 12)
 	return rapid.SliceOfN(lane, 1, 12).Draw(r, "lanes")
 }
@@ -222,13 +334,15 @@ func TestWriterKeepsItsPromises(t *testing.T) {
 			var wg sync.WaitGroup
 			for _, lane := range lanes {
 				wg.Go(func() {
+					var sent []Message
 					for _, step := range lane {
-						err := s.send(step.node, step.Send)
+						err := s.take(step, &sent)
 						switch code := CodeOf(err); {
 						case err == nil, code == Conflict:
 						case code == NotFound && !members[[2]uuid.UUID{step.ChannelID, step.AuthorID}]:
+						case code == Invalid && step.thread: // in another channel, or deleted, or a reply already
 						default:
-							r.Errorf("send: %v", err)
+							r.Errorf("%+v: %v", step, err)
 						}
 					}
 				})
@@ -236,7 +350,23 @@ func TestWriterKeepsItsPromises(t *testing.T) {
 			wg.Wait()
 		})
 		s.check(r)
+		s.checkRevs(r)
 	})
+}
+
+// take does a step of a lane, which has sent these messages so far.
+func (s *storm) take(next step, sent *[]Message) error {
+	if next.instead != "" && len(*sent) > 0 {
+		return s.change((*sent)[next.which%len(*sent)], next.instead)
+	}
+	if next.thread && len(*sent) > 0 {
+		next.ParentID = &(*sent)[0].ID
+	}
+	m, err := s.send(next.node, next.Send)
+	if err == nil {
+		*sent = append(*sent, m)
+	}
+	return err
 }
 
 // Two nodes on one hot channel, as fast as they can.
@@ -248,7 +378,7 @@ func TestTwoNodesOnOneChannel(t *testing.T) {
 		for i := range 64 {
 			wg.Go(func() {
 				for range 50 {
-					if err := s.send(i%2, in.hello()); err != nil {
+					if _, err := s.send(i%2, in.hello()); err != nil {
 						t.Error(err)
 					}
 				}

@@ -16,6 +16,8 @@ import (
 type Send struct {
 	ClientID, ChannelID, AuthorID uuid.UUID
 	Body                          string
+	ParentID                      *uuid.UUID // of a reply: the message that its thread is about
+	AlsoToChannel                 bool       // of a reply
 }
 
 // Stored is the answer to a [Send].
@@ -32,8 +34,9 @@ type WriterConfig struct {
 	Timeout  time.Duration // how long a send may take, crash restarts of PostgreSQL included; default 2 s
 
 	// Committed is told of newly stored messages, in the order in which they were committed and so in rising seq per
-	// channel, each once, before their senders are answered. The writer waits for it. May be nil.
-	Committed func([]Message)
+	// channel, each once, before their senders are answered; and of the messages that replies among them have changed, in
+	// rising rev per channel, which follows those of the new ones. The writer waits for it. May be nil.
+	Committed func(stored, changed []Message)
 
 	// Room returns an error when the disk is too full to store anything. It is asked before a batch, though not more often
 	// than every 100 ms; sends are then answered Unavailable, before the database itself would fail. May be nil.
@@ -51,7 +54,7 @@ type Writer struct {
 	store     *Store
 	maxBatch  int
 	timeout   time.Duration
-	committed func([]Message)
+	committed func(stored, changed []Message)
 	room      func() error
 	log       *slog.Logger
 
@@ -99,7 +102,7 @@ func NewWriter(cfg WriterConfig) *Writer {
 		w.timeout = 2 * time.Second
 	}
 	if w.committed == nil {
-		w.committed = func([]Message) {}
+		w.committed = func(_, _ []Message) {}
 	}
 	if w.room == nil {
 		w.room = func() error { return nil }
@@ -112,13 +115,16 @@ func NewWriter(cfg WriterConfig) *Writer {
 
 // Send stores a message and returns it once that is durable. A send that was stored before returns what is stored,
 // even if its body differs; in another channel that is a Conflict. NotFound means that the author is not a member of
-// the channel, Forbidden that it is archived. Unavailable means that it is unknown whether the message is or will be
+// the channel, Forbidden that it is archived, Invalid that nothing can be replied to ParentID. Unavailable means that it is unknown whether the message is or will be
 // stored: send it again with the same ClientID.
 func (w *Writer) Send(ctx context.Context, send Send) (Stored, error) {
 	var check checker
 	check.body(send.Body)
 	if send.ClientID == uuid.Nil {
 		check.wrong("client_id", "must be a UUID of the client's choice")
+	}
+	if send.AlsoToChannel && send.ParentID == nil {
+		check.wrong("also_to_channel", "is for replies: say the parent_id")
 	}
 	if err := check.err(); err != nil {
 		return Stored{}, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -31,59 +32,62 @@ const settings = `
 // the channel, whose foreign key locks the channel's key, need not wait.
 const lockChannels = `SELECT FROM channels WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`
 
-// findDoubtful returns those of the messages that were stored after all. It follows lockChannels, so that none of them
-// is under way.
-const findDoubtful = `SELECT ` + messageColumns + ` FROM messages m JOIN users u ON u.id = m.author_id WHERE m.id = ANY ($1)`
+// messagesByID returns those of the messages that are stored. Where it follows lockChannels, none of them is under way.
+const messagesByID = `SELECT ` + messageColumns + ` FROM messages m JOIN users u ON u.id = m.author_id WHERE m.id = ANY ($1)`
 
 // storeBatch judges each send, stores those it accepts with the next seqs of their channels, in the order of arrival,
 // and returns a row for each, in that order.
 const storeBatch = `
 	WITH input AS (
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[]) WITH ORDINALITY
-			AS input (id, author_id, client_id, channel_id, body, n)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::boolean[]) WITH ORDINALITY
+			AS input (id, author_id, client_id, channel_id, body, parent_id, also_to_channel, n)
 	), judged AS MATERIALIZED (
 		SELECT input.*, u.username, u.display_name, u.avatar_url, c.last_seq, c.last_rev,
-			m.user_id IS NOT NULL AND u.active AS member, coalesce(c.archived, false) AS archived, known.*
+			m.user_id IS NOT NULL AND u.active AS member, coalesce(c.archived, false) AS archived, p.seq AS parent_seq, known.*
 		FROM input
 		LEFT JOIN users u ON u.id = input.author_id
 		LEFT JOIN channels c ON c.id = input.channel_id
 		LEFT JOIN channel_members m ON m.channel_id = input.channel_id AND m.user_id = input.author_id
+		LEFT JOIN messages p ON p.id = input.parent_id AND p.channel_id = input.channel_id AND p.parent_seq IS NULL AND p.deleted_at IS NULL
 		LEFT JOIN LATERAL (
-			SELECT k.id AS known_id, k.channel_id AS known_channel_id, k.seq AS known_seq, k.body AS known_body,
-				k.created_at AS known_at, k.created_rev AS known_rev
-			FROM messages k WHERE k.author_id = input.author_id AND k.client_id = input.client_id LIMIT 1
+			SELECT k.id AS known_id, k.channel_id AS known_channel_id FROM messages k
+			WHERE k.author_id = input.author_id AND k.client_id = input.client_id LIMIT 1
 		) known ON true
 	), accepted AS MATERIALIZED (
 		SELECT *, last_seq + row_number() OVER (PARTITION BY channel_id ORDER BY n) AS seq,
 			last_rev + row_number() OVER (PARTITION BY channel_id ORDER BY n) AS rev, statement_timestamp() AS at
-		FROM judged WHERE known_id IS NULL AND member AND NOT archived
+		FROM judged WHERE known_id IS NULL AND member AND NOT archived AND (parent_id IS NULL OR parent_seq IS NOT NULL)
 	), stored AS (
-		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev)
-		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev FROM accepted
+		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, parent_seq, also_to_channel)
+		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev, parent_seq, also_to_channel FROM accepted
 	), counted AS (
 		UPDATE channels c SET last_seq = newest.seq, last_rev = newest.rev
 		FROM (SELECT channel_id, max(seq) AS seq, max(rev) AS rev FROM accepted GROUP BY channel_id) newest WHERE c.id = newest.channel_id
 	)
-	SELECT j.member, j.archived, coalesce(a.id, j.known_id), coalesce(a.channel_id, j.known_channel_id),
-		coalesce(a.seq, j.known_seq), coalesce(a.rev, j.known_rev), coalesce(a.at, j.known_at), j.known_body, j.username, j.display_name, j.avatar_url
+	SELECT j.member, j.archived, j.known_id, j.known_channel_id, a.seq, a.rev, a.at, j.username, j.display_name, j.avatar_url
 	FROM judged j LEFT JOIN accepted a USING (n) ORDER BY n`
 
 // verdict is a row of storeBatch.
 type verdict struct {
-	member, archived bool
-	id, channelID    pgtype.UUID // of the message as stored, now or before; invalid when it was refused
-	seq, rev         *int64
-	at               *time.Time
-	body             *string // set when it was stored before
-	username         *string
-	displayName      *string
-	avatarURL        *string
+	member, archived      bool
+	knownID, knownChannel pgtype.UUID // of the message that was stored before
+	seq, rev              *int64      // of the message as stored now; nil when it is known or was refused
+	at                    *time.Time
+	username              *string
+	displayName           *string
+	avatarURL             *string
 }
 
 func scanVerdict(row pgx.CollectableRow) (v verdict, err error) {
-	err = row.Scan(&v.member, &v.archived, &v.id, &v.channelID, &v.seq, &v.rev, &v.at, &v.body,
-		&v.username, &v.displayName, &v.avatarURL)
+	err = row.Scan(&v.member, &v.archived, &v.knownID, &v.knownChannel, &v.seq, &v.rev, &v.at, &v.username, &v.displayName, &v.avatarURL)
 	return v, err
+}
+
+// written is what became of a batch.
+type written struct {
+	verdicts []verdict // one for each of the batch
+	found    []Message // that were in doubt and are stored
+	changed  []Message // by replies: what their threads are about, as that now is
 }
 
 // try stores the batch once. When it returns nil, that is durable and the senders are answered. An error means that
@@ -91,7 +95,11 @@ func scanVerdict(row pgx.CollectableRow) (v verdict, err error) {
 func (w *Writer) try(batch []*pending) error {
 	ctx, cancel := context.WithDeadline(context.Background(), w.deadline(batch))
 	defer cancel()
-	verdicts, found, err := w.exchange(ctx, batch)
+	done, err := w.exchange(ctx, batch)
+	var known map[uuid.UUID]Message
+	if err == nil {
+		known, err = w.readKnown(ctx, done.verdicts)
+	}
 	if err != nil {
 		if w.conn != nil && w.conn.Conn().IsClosed() {
 			err = fmt.Errorf("%w: %w", errConnectionLost, err)
@@ -100,10 +108,10 @@ func (w *Writer) try(batch []*pending) error {
 		return err
 	}
 	w.doubt = nil
-	created := found
+	created := done.found
 	answers := make([]answer, len(batch))
 	for i, p := range batch {
-		answers[i] = p.judge(verdicts[i])
+		answers[i] = p.judge(done.verdicts[i], known)
 		if answers[i].stored.Created {
 			created = append(created, answers[i].stored.Message)
 		}
@@ -111,7 +119,7 @@ func (w *Writer) try(batch []*pending) error {
 	// Within a channel, what an earlier try has stored comes before what this one has.
 	slices.SortStableFunc(created, func(a, b Message) int { return cmp.Compare(a.Seq, b.Seq) })
 	if len(created) > 0 {
-		w.committed(created)
+		w.committed(created, done.changed)
 	}
 	for i, p := range batch {
 		p.settle(answers[i].stored, answers[i].err)
@@ -119,12 +127,34 @@ func (w *Writer) try(batch []*pending) error {
 	return nil
 }
 
-// exchange sends the pipeline and reads its results: a verdict for each of the batch, and the messages that were in
-// doubt and are stored.
-func (w *Writer) exchange(ctx context.Context, batch []*pending) (verdicts []verdict, found []Message, err error) {
+// readKnown reads the messages that were stored before, which may have been changed since.
+func (w *Writer) readKnown(ctx context.Context, verdicts []verdict) (map[uuid.UUID]Message, error) {
+	var ids [][16]byte
+	for _, v := range verdicts {
+		if v.knownID.Valid {
+			ids = append(ids, v.knownID.Bytes)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, _ := w.conn.Query(ctx, messagesByID, ids)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Message, error) { return scanMessage(row) })
+	if err != nil {
+		return nil, fmt.Errorf("read messages that were stored before: %w", err)
+	}
+	known := make(map[uuid.UUID]Message, len(list))
+	for _, m := range list {
+		known[m.ID] = m
+	}
+	return known, nil
+}
+
+// exchange sends the pipeline and reads its results.
+func (w *Writer) exchange(ctx context.Context, batch []*pending) (done written, err error) {
 	if w.conn == nil {
 		if w.conn, err = w.store.pool.Acquire(ctx); err != nil {
-			return nil, nil, fmt.Errorf("connect: %w", err)
+			return done, fmt.Errorf("connect: %w", err)
 		}
 	}
 	results := w.conn.SendBatch(ctx, w.pipeline(batch))
@@ -136,27 +166,45 @@ func (w *Writer) exchange(ctx context.Context, batch []*pending) (verdicts []ver
 	}()
 	for _, step := range []string{"set up", "lock channels"} {
 		if _, err := results.Exec(); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", step, err)
+			return done, fmt.Errorf("%s: %w", step, err)
 		}
 	}
 	if len(w.doubt) > 0 {
-		rows, _ := results.Query()
-		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Message, error) { return scanMessage(row) })
-		if err != nil {
-			return nil, nil, fmt.Errorf("find messages in doubt: %w", err)
+		if done.found, err = nextRows(results, scanMessage); err != nil {
+			return done, fmt.Errorf("find messages in doubt: %w", err)
 		}
 	}
 	if len(batch) > 0 {
 		rows, _ := results.Query()
-		verdicts, err = pgx.AppendRows(make([]verdict, 0, len(batch)), rows, scanVerdict)
-		if err == nil && len(verdicts) != len(batch) {
-			err = fmt.Errorf("%d answers to %d sends", len(verdicts), len(batch))
+		done.verdicts, err = pgx.AppendRows(make([]verdict, 0, len(batch)), rows, scanVerdict)
+		if err == nil && len(done.verdicts) != len(batch) {
+			err = fmt.Errorf("%d answers to %d sends", len(done.verdicts), len(batch))
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("store messages: %w", err)
+			return done, fmt.Errorf("store messages: %w", err)
 		}
 	}
-	return verdicts, found, nil
+	if len(w.replies(batch)) > 0 {
+		if _, err := results.Exec(); err != nil {
+			return done, fmt.Errorf("count replies: %w", err)
+		}
+		if done.changed, err = nextRows(results, scanMessage); err != nil {
+			return done, fmt.Errorf("read what was replied to: %w", err)
+		}
+	}
+	return done, nil
+}
+
+// replies returns the ids of the replies in the batch and in doubt.
+func (w *Writer) replies(batch []*pending) (ids [][16]byte) {
+	for _, list := range [][]*pending{w.doubt, batch} {
+		for _, p := range list {
+			if p.ParentID != nil {
+				ids = append(ids, p.id)
+			}
+		}
+	}
+	return ids
 }
 
 func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
@@ -164,9 +212,13 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 	n := len(batch)
 	ids, authors, clients := make([][16]byte, n), make([][16]byte, n), make([][16]byte, n)
 	channels, bodies := make([][16]byte, n), make([]string, n)
+	parents, also := make([]pgtype.UUID, n), make([]bool, n)
 	locked := map[[16]byte]bool{}
 	for i, p := range batch {
 		ids[i], authors[i], clients[i], channels[i], bodies[i] = p.id, p.AuthorID, p.ClientID, p.ChannelID, p.Body
+		if p.ParentID != nil {
+			parents[i], also[i] = pgtype.UUID{Bytes: *p.ParentID, Valid: true}, p.AlsoToChannel
+		}
 		locked[p.ChannelID] = true
 		p.tried = true
 	}
@@ -179,34 +231,39 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 	pipe.Queue(settings)
 	pipe.Queue(lockChannels, slices.Collect(maps.Keys(locked)))
 	if len(doubtful) > 0 {
-		pipe.Queue(findDoubtful, doubtful)
+		pipe.Queue(messagesByID, doubtful)
 	}
 	if n > 0 {
-		pipe.Queue(storeBatch, ids, authors, clients, channels, bodies)
+		pipe.Queue(storeBatch, ids, authors, clients, channels, bodies, parents, also)
+	}
+	if replies := w.replies(batch); len(replies) > 0 {
+		pipe.Queue(countReplies, replies, maxParticipants)
+		pipe.Queue(parentsOf, replies)
 	}
 	return pipe
 }
 
-// judge turns a row into the sender's answer.
-func (p *pending) judge(v verdict) answer {
+// judge turns a row into the sender's answer. Known are the messages that were stored before.
+func (p *pending) judge(v verdict, known map[uuid.UUID]Message) answer {
 	switch {
-	case v.id.Valid && v.channelID.Bytes != p.ChannelID:
+	case v.knownID.Valid && v.knownChannel.Bytes != p.ChannelID:
 		return answer{err: errOtherChannel}
-	case !v.id.Valid && !v.member:
+	case v.knownID.Valid:
+		// Found under the id that this send made, it was stored by this send: by a try whose outcome was unknown.
+		return answer{stored: Stored{Created: v.knownID.Bytes == p.id, Message: known[v.knownID.Bytes]}}
+	case !v.member:
 		return answer{err: notFound("channel")}
-	case !v.id.Valid:
+	case v.archived:
 		return answer{err: &Error{Code: Forbidden, Message: "This channel is archived: nothing can be sent to it."}}
-	}
-	body := p.Body
-	if v.body != nil {
-		body = *v.body
+	case v.seq == nil:
+		return answer{err: errNoParent}
 	}
 	return answer{stored: Stored{
-		// Found under the id that this send made, it was stored by this send: by a try whose outcome was unknown.
-		Created: v.id.Bytes == p.id,
+		Created: true,
 		Message: Message{
-			ID: v.id.Bytes, ChannelID: p.ChannelID, Seq: *v.seq, Body: body, ClientID: p.ClientID, CreatedAt: *v.at, CreatedRev: *v.rev, Rev: *v.rev,
-			Author:    Author{ID: p.AuthorID, Username: *v.username, DisplayName: *v.displayName, AvatarURL: *v.avatarURL},
+			ID: p.id, ChannelID: p.ChannelID, Seq: *v.seq, Body: p.Body, ClientID: p.ClientID, CreatedAt: *v.at, CreatedRev: *v.rev, Rev: *v.rev,
+			Author:   Author{ID: p.AuthorID, Username: *v.username, DisplayName: *v.displayName, AvatarURL: *v.avatarURL},
+			ParentID: p.ParentID, AlsoToChannel: p.AlsoToChannel,
 			Reactions: []Reaction{}, Files: []File{},
 		},
 	}}

@@ -114,7 +114,7 @@ func TestRefusedSends(t *testing.T) {
 				sends = []Send{r.send}
 			}
 			var told []Message
-			for i, o := range inOneBatch(t, WriterConfig{Store: in.Store, Committed: func(m []Message) { told = append(told, m...) }}, sends) {
+			for i, o := range inOneBatch(t, WriterConfig{Store: in.Store, Committed: func(m, _ []Message) { told = append(told, m...) }}, sends) {
 				switch {
 				case sends[i] == r.send && CodeOf(o.err) != r.code:
 					t.Errorf("%s (alone: %v): %v, want %s", name, alone, o.err, r.code)
@@ -161,7 +161,7 @@ func TestTwins(t *testing.T) {
 	elsewhere := send
 	elsewhere.ChannelID = other
 	var told []Message
-	cfg := WriterConfig{Store: in.Store, Committed: func(m []Message) { told = append(told, m...) }}
+	cfg := WriterConfig{Store: in.Store, Committed: func(m, _ []Message) { told = append(told, m...) }}
 	outcomes := inOneBatch(t, cfg, []Send{send, in.hello(), send, elsewhere, send})
 	for i, o := range outcomes {
 		switch i {
