@@ -78,7 +78,8 @@ func (c Channel) ToNewcomer() Membership {
 }
 
 // selectMemberships reads memberships. What it looks at of each channel is bounded, however much is unread. The names
-// in a message end where no letter or digit follows, so that "@ada." names ada and "@ada.b" does not.
+// in a message end where no letter or digit follows, so that "@ada." names ada and "@ada.b" does not. What was said in
+// threads alone is unread there: see Threads.
 const selectMemberships = `
 	SELECT ` + channelColumns + `, true, m.notify,
 		CASE WHEN m.notify = 'none' THEN 0
@@ -92,6 +93,7 @@ const selectMemberships = `
 			AND body ~* ('(^|[^[:alnum:]._-])@(channel|' || replace(u.username, '.', '\.') || ')(?![._-]*[[:alnum:]])')) AS mentions
 		FROM messages
 		WHERE channel_id = c.id AND seq > greatest(m.read_seq, c.last_seq - 500) AND author_id <> u.id
+			AND deleted_at IS NULL AND (parent_seq IS NULL OR also_to_channel)
 	) unread
 	WHERE u.active`
 

@@ -44,6 +44,14 @@ func TestStatementsOfACall(t *testing.T) {
 	name, other := "Bob", in.register(t, "other")
 	busy, brief := in.create(t, bob, "busy", false).ID, in.create(t, bob, "brief", false).ID
 	ctx := t.Context()
+	messages, _, err := in.Messages(ctx, in.channelNamed(t, "one"), Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last := messages[0].ID, messages[4].ID
+	reply := Send{ClientID: uuid.New(), ChannelID: messages[0].ChannelID, AuthorID: bob.ID, Body: "reply", ParentID: &first}
+	replied := in.send(t, reply)[0].ID
+	reaction := ReactionParams{UserID: bob.ID, MessageID: last, Emoji: "👍"}
 
 	checkStatements(t, &count, map[string]call{
 		"SetupNeeded":    {1, func() error { _, err := in.SetupNeeded(ctx); return err }},
@@ -85,16 +93,41 @@ func TestStatementsOfACall(t *testing.T) {
 		}},
 		"JoinedSince": {1, func() error { _, err := in.JoinedSince(ctx, 60); return err }},
 
-		"Channels":   {1, func() error { _, err := in.Channels(ctx, bob.ID); return err }},
-		"Channel":    {1, func() error { _, err := in.Channel(ctx, bob.ID, in.general); return err }},
-		"ChannelIDs": {1, func() error { _, err := in.ChannelIDs(ctx, bob.ID); return err }},
-		"MemberIDs":  {1, func() error { _, err := in.MemberIDs(ctx, in.general); return err }},
-		"Heads":      {1, func() error { _, err := in.Heads(ctx, []uuid.UUID{in.general, uuid.New()}); return err }},
-		"MarkRead":   {2, func() error { _, err := in.MarkRead(ctx, bob.ID, in.general, 1); return err }},
-		"Messages":   {1, func() error { _, _, err := in.Messages(ctx, in.general, Page{}); return err }},
-		"Missed":     {6, func() error { _, err := in.Missed(ctx, Span{ChannelID: in.general, From: 1, To: 9}, 100); return err }},
-		"RevsAt":     {1, func() error { _, err := in.RevsAt(ctx, map[uuid.UUID]int64{in.general: 1}); return err }},
+		"Channels":       {1, func() error { _, err := in.Channels(ctx, bob.ID); return err }},
+		"Channel":        {1, func() error { _, err := in.Channel(ctx, bob.ID, in.general); return err }},
+		"ChannelIDs":     {1, func() error { _, err := in.ChannelIDs(ctx, bob.ID); return err }},
+		"MemberIDs":      {1, func() error { _, err := in.MemberIDs(ctx, in.general); return err }},
+		"Heads":          {1, func() error { _, err := in.Heads(ctx, []uuid.UUID{in.general, uuid.New()}); return err }},
+		"MarkRead":       {2, func() error { _, err := in.MarkRead(ctx, bob.ID, in.general, 1); return err }},
+		"Messages":       {1, func() error { _, _, err := in.Messages(ctx, in.general, Page{}); return err }},
+		"Missed":         {6, func() error { _, err := in.Missed(ctx, Span{ChannelID: in.general, From: 1, To: 9}, 100); return err }},
+		"RevsAt":         {1, func() error { _, err := in.RevsAt(ctx, map[uuid.UUID]int64{in.general: 1}); return err }},
+		"Message":        {1, func() error { _, err := in.Message(ctx, bob.ID, last); return err }},
+		"EditMessage":    {7, func() error { _, _, err := in.EditMessage(ctx, bob.ID, last, "x"); return err }},
+		"Edits":          {2, func() error { _, err := in.Edits(ctx, bob.ID, last); return err }},
+		"AddReaction":    {9, func() error { _, _, err := in.AddReaction(ctx, reaction); return err }},
+		"RemoveReaction": {8, func() error { _, _, err := in.RemoveReaction(ctx, reaction); return err }},
+		"PinMessage":     {8, func() error { _, _, err := in.PinMessage(ctx, bob.ID, first, true); return err }},
+		"Pins":           {2, func() error { _, err := in.Pins(ctx, bob.ID, messages[0].ChannelID); return err }},
+		"SaveMessage":    {2, func() error { return in.SaveMessage(ctx, bob.ID, first) }},
+		"UnsaveMessage":  {1, func() error { return in.UnsaveMessage(ctx, bob.ID, last) }},
+		"Saves":          {1, func() error { _, _, err := in.Saves(ctx, bob.ID, SavePage{Limit: 10}); return err }},
+		"Thread":         {4, func() error { _, err := in.Thread(ctx, bob.ID, replied, 0, 10); return err }},
+		"Threads":        {2, func() error { _, err := in.Threads(ctx, bob.ID, ThreadPage{Limit: 10}); return err }},
+		"MarkThreadRead": {3, func() error { _, err := in.MarkThreadRead(ctx, bob.ID, replied, 9); return err }},
 	})
+	checkStatements(t, &count, map[string]call{
+		"DeleteMessage": {9, func() error { _, err := in.DeleteMessage(ctx, bob.ID, replied, false); return err }},
+	})
+}
+
+func (in instance) channelNamed(t testing.TB, name string) uuid.UUID {
+	t.Helper()
+	id, err := one(t.Context(), in.Store, value[uuid.UUID], `SELECT id FROM channels WHERE name = $1`, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 // call is a call and the most statements that it may take.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,5 +134,131 @@ func TestSentAgainAfterAnEdit(t *testing.T) {
 	again, err := w.Send(t.Context(), send)
 	if diff := cmp.Diff(Stored{Message: edited}, again); err != nil || diff != "" {
 		t.Errorf("%v (-edited +sent again)\n%s", err, diff)
+	}
+}
+
+// send stores messages, one commit each, and returns them.
+func (in instance) send(t testing.TB, sends ...Send) (stored []Message) {
+	t.Helper()
+	w := startWriter(t, WriterConfig{Store: in.Store})
+	for _, send := range sends {
+		s, err := w.Send(t.Context(), send)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, s.Message)
+	}
+	return stored
+}
+
+func TestThread(t *testing.T) {
+	in := newInstance(t)
+	bob, guest := in.register(t, "bob"), in.register(t, "guest")
+	parent := in.message(t, in.owner, in.general, "parent")
+	replies := in.send(t, in.reply(bob, parent.ID, "2"), in.hello(), in.reply(in.owner, parent.ID, "4"), in.reply(bob, parent.ID, "5"))
+	for _, test := range []struct {
+		of    uuid.UUID
+		after int64
+		limit int
+		want  []int64
+		more  bool
+	}{
+		{parent.ID, 0, 10, []int64{2, 4, 5}, false}, {parent.ID, 0, 2, []int64{2, 4}, true}, {parent.ID, 4, 2, []int64{5}, false},
+		{replies[0].ID, 2, 10, []int64{4, 5}, false},
+	} {
+		thread, err := in.Thread(t.Context(), in.owner.ID, test.of, test.after, test.limit)
+		if err != nil || !cmp.Equal(seqsOf(thread.Replies), test.want) || thread.HasMore != test.more ||
+			thread.Message.ID != parent.ID || thread.Message.ReplyCount != 3 || thread.ReadSeq != 4 {
+			t.Errorf("%+v: %+v, %v", test, thread, err)
+		}
+	}
+	if thread, err := in.Thread(t.Context(), guest.ID, replies[1].ID, 0, 10); err != nil || len(thread.Replies) != 0 || thread.ReadSeq != 0 {
+		t.Errorf("a message without replies: %+v, %v", thread, err)
+	}
+	_, err := in.Thread(t.Context(), in.owner.ID, parent.ID, 0, 0)
+	checkInvalid(t, err, "limit")
+	in.must(t, `DELETE FROM channel_members WHERE user_id = $1`, guest.ID)
+	in.must(t, `UPDATE users SET role = 'guest' WHERE id = $1`, guest.ID)
+	if _, err := in.Thread(t.Context(), guest.ID, replies[0].ID, 0, 10); CodeOf(err) != NotFound {
+		t.Errorf("by whom may not see it: %v", err)
+	}
+	if _, err := in.MarkThreadRead(t.Context(), guest.ID, replies[0].ID, 9); CodeOf(err) != NotFound {
+		t.Errorf("read by whom may not see it: %v", err)
+	}
+}
+
+// checkThreads wants these threads, by the bodies of their messages and how much is unread.
+func (in instance) checkThreads(t *testing.T, user User, page ThreadPage, unread int, want ...string) ThreadList {
+	t.Helper()
+	list, err := in.Threads(t.Context(), user.ID, page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string(nil)
+	for _, thread := range list.Threads {
+		got = append(got, fmt.Sprintf("%s %d", thread.Message.Body, thread.Unread))
+	}
+	if diff := cmp.Diff(want, got); diff != "" || list.UnreadThreads != unread {
+		t.Errorf("%d unread, want %d (-want +got)\n%s", list.UnreadThreads, unread, diff)
+	}
+	return list
+}
+
+func TestThreadsOfAUser(t *testing.T) {
+	in := newInstance(t)
+	bob, eve := in.register(t, "bob"), in.register(t, "eve")
+	private := in.channel(t, "private", in.owner, bob)
+	first, second, third := in.message(t, in.owner, in.general, "first"), in.message(t, bob, in.general, "second"), in.message(t, bob, private, "third")
+	secret := in.reply(in.owner, third.ID, "6")
+	secret.ChannelID = private
+	in.send(t, in.reply(bob, first.ID, "3"), in.reply(bob, first.ID, "4"), in.reply(bob, second.ID, "@Eve look"), secret)
+	page := ThreadPage{Limit: 10}
+	in.checkThreads(t, in.owner, page, 1, "third 0", "first 2")
+	in.checkThreads(t, bob, page, 1, "third 1", "second 0", "first 0")
+	in.checkThreads(t, eve, page, 1, "second 1")
+	in.checkThreads(t, in.owner, ThreadPage{Limit: 10, Unread: true}, 1, "first 2")
+	list := in.checkThreads(t, bob, ThreadPage{Limit: 2}, 1, "third 1", "second 0")
+	if list = in.checkThreads(t, bob, ThreadPage{Limit: 2, Cursor: list.Next}, 1, "first 0"); list.Next != "" {
+		t.Errorf("after the last page comes %q", list.Next)
+	}
+	for _, step := range []struct {
+		seq, want int64
+		unread    int
+		first     string
+	}{{3, 3, 1, "first 1"}, {2, 3, 1, "first 1"}, {99, 4, 0, "first 0"}} {
+		read, err := in.MarkThreadRead(t.Context(), in.owner.ID, first.ID, step.seq)
+		if want := (ThreadRead{ChannelID: in.general, MessageID: first.ID, ReadSeq: step.want}); err != nil || read != want {
+			t.Errorf("%+v, %v", read, err)
+		}
+		in.checkThreads(t, in.owner, page, step.unread, "third 0", step.first)
+	}
+	if read, err := in.MarkThreadRead(t.Context(), eve.ID, first.ID, 4); err != nil || read.ReadSeq != 0 {
+		t.Errorf("of a thread not followed: %+v, %v", read, err)
+	}
+	in.must(t, `DELETE FROM channel_members WHERE channel_id = $1 AND user_id = $2`, private, bob.ID)
+	in.checkThreads(t, bob, page, 0, "second 0", "first 0")
+	for _, cursor := range []string{"x", "1", "1.x", "-1." + uuid.NewString(), "99999999999999999999." + uuid.NewString(), "999999999999999999." + uuid.NewString()} {
+		_, err := in.Threads(t.Context(), bob.ID, ThreadPage{Cursor: cursor, Limit: 1})
+		checkInvalid(t, err, "cursor")
+	}
+	_, err := in.Threads(t.Context(), bob.ID, ThreadPage{})
+	checkInvalid(t, err, "limit")
+}
+
+// What is said in a thread alone is unread there, and not in the channel.
+func TestUnreadOfAChannelWithThreads(t *testing.T) {
+	in := newInstance(t)
+	bob := in.register(t, "bob")
+	parent := in.message(t, bob, in.general, "1")
+	both := in.reply(bob, parent.ID, "@ada 3")
+	both.AlsoToChannel = true
+	gone := in.hello()
+	gone.AuthorID = bob.ID
+	stored := in.send(t, in.reply(bob, parent.ID, "@ada 2"), both, gone)
+	if _, err := in.DeleteMessage(t.Context(), bob.ID, stored[2].ID, false); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := in.Channel(t.Context(), in.owner.ID, in.general); err != nil || c.Unread != 2 || c.Mentions != 1 || c.LastSeq != 4 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
