@@ -102,7 +102,7 @@ func (f *catchup) page(missing store.Span, missed store.Missed) page {
 			p.gap(m.Seq, missing.AfterSeq)
 			break
 		}
-		p.others = appendFrame(p.others, f.changed(m))
+		p.others = appendFrame(p.others, f.markdown.later(&wireMessage{Message: m}))
 	}
 	p.tellMoves(missed)
 	return p
@@ -135,9 +135,4 @@ func (f *catchup) run(messages []store.Message) *run {
 		encoded[i] = (&wireMessage{Message: messages[i]}).encode(f.markdown)
 	}
 	return newRun(messages[0].ChannelID, messages[0].Seq, messages[0].Seq, encoded)
-}
-
-// changed is the frame that tells of an older message as it is now.
-func (f *catchup) changed(m store.Message) []byte {
-	return encodeJSON(updatedFrame{Type: "message_updated", Message: (&wireMessage{Message: m}).encode(f.markdown)})
 }

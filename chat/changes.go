@@ -11,6 +11,23 @@ import (
 // What happens in a channel besides new messages. It is handed on in the order of revs, so a client sees it at the same
 // place between messages wherever it is connected.
 
+// later is the frame that tells of an older message as it is now.
+func (m *markdown) later(w *wireMessage) []byte {
+	encoded := w.encode(m)
+	if w.DeletedAt != nil {
+		return encodeJSON(deletedFrame{Type: "message_deleted", ChannelID: w.ChannelID, MessageID: w.ID, Seq: w.Seq, Message: encoded})
+	}
+	return encodeJSON(updatedFrame{Type: "message_updated", Message: encoded})
+}
+
+// updated hands on a message as it is after a change, and fills in its HTML.
+func (h *hub) updated(change store.Change, message *store.Message) {
+	wire := &wireMessage{Message: *message}
+	frame := h.markdown.later(wire)
+	message.HTML = wire.HTML
+	h.tellChange(change, nodeEvent{Frame: frame})
+}
+
 // changed hands a committed change on, here and on the other nodes: the frame is for all who are in the channel. A change
 // that changed nothing is none.
 func (h *hub) changed(change store.Change, frame any) {

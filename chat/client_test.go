@@ -229,6 +229,10 @@ type frame struct {
 	To         int64              `json:"to"`
 	Seq        int64              `json:"seq"`
 	Unread     int64              `json:"unread"`
+	MessageID  uuid.UUID          `json:"message_id"`
+	Emoji      string             `json:"emoji"`
+	Added      bool               `json:"added"`
+	Reactions  []store.Reaction   `json:"reactions"`
 	Reason     string             `json:"reason"`
 }
 

@@ -13,8 +13,9 @@ import (
 // sender or the delivery to the channel.
 type wireMessage struct {
 	store.Message
-	once sync.Once
-	json []byte
+	changed bool // by a reply: it is told of as it is now, and is no new one
+	once    sync.Once
+	json    []byte
 }
 
 func (w *wireMessage) encode(m *markdown) []byte {
@@ -72,13 +73,22 @@ func (r *run) lastSeq() int64 {
 	return r.seq + r.last - r.first
 }
 
-// encodedRun is a run and the messages in it, for those that make other frames of them.
+// encodedRun is a run and the messages in it, for those that make other frames of them, or the one change that it is.
 type encodedRun struct {
 	*run
 	encoded []json.RawMessage
+	change  json.RawMessage
 }
 
-// runs cuts messages that were just stored, which are in rising seq per channel, into runs.
+// event is what the other nodes are told of the run.
+func (r encodedRun) event() nodeEvent {
+	if r.change != nil {
+		return nodeEvent{Kind: kindChange, Channel: r.channel, Rev: r.first, Frame: r.change}
+	}
+	return nodeEvent{Kind: kindMessages, Channel: r.channel, Rev: r.first, Seq: r.seq, Messages: r.encoded}
+}
+
+// runs cuts messages that were just stored or changed, which are in rising rev per channel, into runs.
 func (m *markdown) runs(messages []*wireMessage) []encodedRun {
 	byChannel, order := map[uuid.UUID][]*wireMessage{}, []uuid.UUID{}
 	for _, w := range messages {
@@ -90,15 +100,21 @@ func (m *markdown) runs(messages []*wireMessage) []encodedRun {
 	var runs []encodedRun
 	for _, channel := range order {
 		for list := byChannel[channel]; len(list) > 0; {
+			if w := list[0]; w.changed {
+				frame := m.later(w)
+				runs = append(runs, encodedRun{run: newChange(channel, w.Rev, frame), change: frame})
+				list = list[1:]
+				continue
+			}
 			n := 1
-			for n < len(list) && list[n].CreatedRev == list[n-1].CreatedRev+1 {
+			for n < len(list) && !list[n].changed && list[n].CreatedRev == list[n-1].CreatedRev+1 {
 				n++
 			}
 			encoded := make([]json.RawMessage, n)
 			for i, w := range list[:n] {
 				encoded[i] = w.encode(m)
 			}
-			runs = append(runs, encodedRun{newRun(channel, list[0].CreatedRev, list[0].Seq, encoded), encoded})
+			runs = append(runs, encodedRun{run: newRun(channel, list[0].CreatedRev, list[0].Seq, encoded), encoded: encoded})
 			list = list[n:]
 		}
 	}

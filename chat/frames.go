@@ -24,13 +24,14 @@ const (
 // clientFrame is any frame of a client; Type says which of the rest matters.
 type clientFrame struct {
 	Type      string           `json:"type"`
-	Resume    map[string]int64 `json:"resume"`     // hello: of each channel the seq of the last message seen
-	ClientID  string           `json:"client_id"`  // send
-	ChannelID string           `json:"channel_id"` // send, typing, read
-	Body      string           `json:"body"`       // send
-	ParentID  *uuid.UUID       `json:"parent_id"`  // send
-	FileIDs   []uuid.UUID      `json:"file_ids"`   // send
-	Seq       int64            `json:"seq"`        // read
+	Resume    map[string]int64 `json:"resume"`          // hello: of each channel the seq of the last message seen
+	ClientID  string           `json:"client_id"`       // send
+	ChannelID string           `json:"channel_id"`      // send, typing, read
+	Body      string           `json:"body"`            // send
+	ParentID  *uuid.UUID       `json:"parent_id"`       // send
+	Also      bool             `json:"also_to_channel"` // send
+	FileIDs   []uuid.UUID      `json:"file_ids"`        // send
+	Seq       int64            `json:"seq"`             // read
 }
 
 // The frames of the server.
@@ -54,6 +55,26 @@ type (
 	updatedFrame struct { // a message that was sent before is now like this
 		Type    string          `json:"type"`
 		Message json.RawMessage `json:"message"`
+	}
+	deletedFrame struct { // only this is left of a message
+		Type      string          `json:"type"`
+		ChannelID uuid.UUID       `json:"channel_id"`
+		MessageID uuid.UUID       `json:"message_id"`
+		Seq       int64           `json:"seq"`
+		Message   json.RawMessage `json:"message"`
+	}
+	reactionFrame struct { // somebody has put an emoji under a message, or taken it back
+		Type      string           `json:"type"`
+		ChannelID uuid.UUID        `json:"channel_id"`
+		MessageID uuid.UUID        `json:"message_id"`
+		Emoji     string           `json:"emoji"`
+		UserID    uuid.UUID        `json:"user_id"`
+		Added     bool             `json:"added"`
+		Reactions []store.Reaction `json:"reactions"` // all of the message now
+	}
+	threadReadFrame struct { // how far the user has read a thread
+		Type string `json:"type"`
+		store.ThreadRead
 	}
 	errorFrame struct {
 		Type       string            `json:"type"`

@@ -135,21 +135,27 @@ func (h *hub) do(op func()) {
 	}
 }
 
-// committed takes newly stored messages from the writer. It never waits.
-func (h *hub) committed(messages []store.Message) { h.backlog.put(h.recent.add(messages)) }
+// committed takes from the writer newly stored messages, and those that replies among them have changed. It never waits.
+func (h *hub) committed(stored, changed []store.Message) {
+	wire := h.recent.add(stored)
+	for i := range changed {
+		wire = append(wire, &wireMessage{Message: changed[i], changed: true})
+	}
+	h.backlog.put(wire)
+}
 
-// deliver brings new messages of this node to its sockets and to the other nodes.
+// deliver brings new messages of this node, and what replies have changed, to its sockets and to the other nodes.
 func (h *hub) deliver(messages []*wireMessage) {
 	if len(h.conns) == 0 && h.alone() {
 		for _, m := range messages {
-			h.channel(m.ChannelID).rise(m.CreatedRev)
+			h.channel(m.ChannelID).rise(m.Rev)
 		}
 		return
 	}
 	for _, r := range h.markdown.runs(messages) {
 		h.handOn(r.run)
 		if !h.alone() {
-			h.toPeers(nodeEvent{Kind: kindMessages, Channel: r.channel, Rev: r.first, Seq: r.seq, Messages: r.encoded})
+			h.toPeers(r.event())
 		}
 	}
 }

@@ -38,7 +38,7 @@ func runHub(t *testing.T) *hub {
 // one that the socket has missed.
 func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
 	h, channel := runHub(t), uuid.New()
-	h.committed([]store.Message{{ChannelID: channel, Seq: 5, CreatedRev: 5}})
+	h.committed([]store.Message{{ChannelID: channel, Seq: 5, CreatedRev: 5, Rev: 5}}, nil)
 	for seen := int64(0); seen < 5; {
 		h.do(func() { seen = h.channel(channel).head })
 	}

@@ -34,20 +34,38 @@ func (s *Server) listMessages(ctx context.Context, in *pageInput) (*pageOutput, 
 	if err != nil {
 		return nil, err
 	}
-	for i := range messages {
-		messages[i].HTML = s.hub.markdown.HTML(messages[i].Body)
-	}
+	s.render(messages)
 	out := &pageOutput{}
 	out.Body.Messages, out.Body.HasMore = messages, more
 	return out, nil
+}
+
+// render fills in the HTML of messages.
+func (s *Server) render(messages []store.Message) {
+	for i := range messages {
+		messages[i].HTML = s.hub.markdown.HTML(messages[i].Body)
+	}
+}
+
+type messageOutput struct{ Body store.Message }
+
+func (s *Server) getMessage(ctx context.Context, in *idInput) (*messageOutput, error) {
+	message, err := s.store.Message(ctx, identityOf(ctx).User.ID, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	message.HTML = s.hub.markdown.HTML(message.Body)
+	return &messageOutput{Body: message}, nil
 }
 
 // messageInput is a message as clients send it, over HTTP or the WebSocket.
 type messageInput struct {
 	ClientID uuid.UUID   `json:"client_id" format:"uuid" doc:"The client's own name for the message: sent again, it is stored once"`
 	Body     string      `json:"body" minLength:"1" maxLength:"10000" doc:"Markdown"`
-	ParentID *uuid.UUID  `json:"parent_id,omitempty" format:"uuid" doc:"Not supported yet: threads"`
+	ParentID *uuid.UUID  `json:"parent_id,omitempty" format:"uuid" doc:"Of a reply: the message that its thread is about"`
 	FileIDs  []uuid.UUID `json:"file_ids,omitempty" doc:"Not supported yet: files"`
+
+	AlsoToChannel bool `json:"also_to_channel,omitempty" doc:"Of a reply: to be shown in the channel too, not only in its thread"`
 }
 
 type sendInput struct {
@@ -80,14 +98,11 @@ func (s *Server) send(ctx context.Context, author, channel uuid.UUID, in message
 }
 
 func (s *Server) storeMessage(ctx context.Context, author, channel uuid.UUID, in messageInput) (store.Stored, error) {
-	if in.ParentID != nil {
-		return store.Stored{}, invalidField("parent_id", "is not supported yet: this server has no threads")
-	}
 	if len(in.FileIDs) > 0 {
 		return store.Stored{}, invalidField("file_ids", "is not supported yet: this server takes no files")
 	}
 	stored, err := s.writer.Send(ctx, store.Send{
-		ClientID: in.ClientID, ChannelID: channel, AuthorID: author, Body: in.Body,
+		ClientID: in.ClientID, ChannelID: channel, AuthorID: author, Body: in.Body, ParentID: in.ParentID, AlsoToChannel: in.AlsoToChannel,
 	})
 	if err == nil && !stored.Created {
 		// The first send may have timed out and been stored after all, without anybody being told.

@@ -52,7 +52,7 @@ func TestMessagesAreChecked(t *testing.T) {
 	}{
 		{"client_id", "x"}, {"client_id", uuid.Nil}, {"client_id", nil},
 		{"body", ""}, {"body", " \n "}, {"body", "a\x00b"}, {"body", strings.Repeat("é", 10_001)}, {"body", 1},
-		{"parent_id", uuid.New()}, {"file_ids", []uuid.UUID{uuid.New()}},
+		{"parent_id", uuid.New()}, {"also_to_channel", true}, {"file_ids", []uuid.UUID{uuid.New()}},
 	} {
 		form := map[string]any{"client_id": uuid.New(), "body": "fine"}
 		form[test.field] = test.value

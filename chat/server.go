@@ -136,10 +136,10 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	return s, nil
 }
 
-// committed takes newly stored messages from the writer.
-func (s *Server) committed(messages []store.Message) {
-	s.metrics.batches.Observe(float64(len(messages)))
-	s.hub.committed(messages)
+// committed takes from the writer newly stored messages, and those that replies among them have changed.
+func (s *Server) committed(stored, changed []store.Message) {
+	s.metrics.batches.Observe(float64(len(stored)))
+	s.hub.committed(stored, changed)
 }
 
 // Serve runs the server until ctx ends. Then it says goodbye to the sockets, answers the requests that are under way,

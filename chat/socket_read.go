@@ -214,7 +214,7 @@ func (c *conn) takeSend(f clientFrame) {
 	}
 	c.enqueue(func(ctx context.Context) {
 		stored, err := c.server.send(ctx, c.who.User.ID, channel, messageInput{
-			ClientID: clientID, Body: f.Body, ParentID: f.ParentID, FileIDs: f.FileIDs,
+			ClientID: clientID, Body: f.Body, ParentID: f.ParentID, AlsoToChannel: f.Also, FileIDs: f.FileIDs,
 		})
 		if err != nil {
 			c.refuse(f.ClientID, err)

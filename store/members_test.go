@@ -242,7 +242,7 @@ func (in instance) back(t testing.TB, u User, channel uuid.UUID, err error) erro
 func TestMovesAtOnceLeaveTheRulesIntact(t *testing.T) {
 	in := newInstance(t)
 	channel := in.create(t, in.owner, "busy", false).ID
-	writer := startWriter(t, WriterConfig{Store: in.Store, Committed: func([]Message) {}})
+	writer := startWriter(t, WriterConfig{Store: in.Store, Committed: func(_, _ []Message) {}})
 	var mu sync.Mutex
 	var revs []int64
 	note := func(rev int64, err error) {
