@@ -62,6 +62,10 @@ func schema(t *testing.T, conn *pgx.Conn) []string {
 		WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE 'goose%'
 		UNION ALL
 		SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE 'goose%'
+		UNION ALL
+		SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
+		UNION ALL
+		SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 		ORDER BY 1`)
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
@@ -91,6 +95,11 @@ func insertData(t *testing.T, conn *pgx.Conn) {
 		`pins (message_id, channel_id, pinned_by) VALUES (` + one + `, ` + one + `, ` + one + `)`,
 		`saves (id, user_id, message_id) VALUES (` + one + `, ` + one + `, ` + one + `)`,
 		`thread_followers (user_id, message_id, read_seq) VALUES (` + one + `, ` + one + `, 1)`,
+		`messages (id, channel_id, seq, author_id, client_id, body, created_at)
+			VALUES (` + one + `, ` + one + `, 1, ` + one + `, ` + one + `, 'hello', now())`,
+		`invite_channels (invite_id, channel_id) VALUES (` + one + `, ` + one + `)`,
+		`password_resets (user_id, code_hash, expires_at) VALUES (` + one + `, '0123456789abcdef', now())`,
+		`audit_log (action) VALUES ('test.begun')`,
 	} {
 		if _, err := conn.Exec(t.Context(), "INSERT INTO "+table); err != nil {
 			t.Fatalf("%s: %v", table, err)
@@ -165,7 +174,7 @@ func TestStatus(t *testing.T) {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		for i, m := range list {
-			if m.Version != int64(i+1) || m.Name == "" || m.Applied != applied || m.AppliedAt.IsZero() == applied {
+			if i > 0 && m.Version <= list[i-1].Version || m.Name == "" || m.Applied != applied || m.AppliedAt.IsZero() == applied {
 				t.Errorf("%+v, want applied: %v", m, applied)
 			}
 		}
@@ -361,6 +370,17 @@ var refused = map[string]string{
 	`UPDATE invites SET max_uses = 1, uses = 2`:                                                                                                   "23514",
 	`UPDATE invites SET role = 'owner'`:                                                                                                           "23514",
 	`DELETE FROM users`:                                                                                                                           "23503",
+	`UPDATE users SET title = repeat('x', 81)`:                                                                                                    "23514",
+	`UPDATE users SET status_text = repeat('x', 101)`:                                                                                             "23514",
+	`UPDATE users SET role = 'admin'`:                                                                                                             "23514", // of the last owner
+	`UPDATE users SET active = false`:                                                                                                             "23514",
+	`INSERT INTO invite_channels VALUES (` + one + `, ` + two + `)`:                                                                               "23503",
+	`INSERT INTO audit_log (action) VALUES ('anything at all')`:                                                                                   "23514",
+	`UPDATE audit_log SET ip = ''`:                                                                                                                "42501", // it only grows
+	`UPDATE audit_log SET ip = '' WHERE false`:                                                                                                    "42501",
+	`DELETE FROM audit_log`:                                                                                                                       "42501",
+	`TRUNCATE audit_log`:                                                                                                                          "42501",
+	`SET session_replication_role = replica; DELETE FROM audit_log`:                                                                               "42501",
 }
 
 // The database itself refuses what must never be.
