@@ -116,7 +116,7 @@ type usersOutput struct {
 }
 
 func (s *Server) listUsers(ctx context.Context, _ *struct{}) (*usersOutput, error) {
-	users, err := s.store.Users(ctx)
+	users, _, err := s.store.Users(ctx, store.UsersPage{Viewer: identityOf(ctx).User.ID, Limit: store.MaxUsersPage})
 	if err != nil {
 		return nil, err
 	}

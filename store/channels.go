@@ -206,3 +206,12 @@ func joinGeneral(ctx context.Context, tx pgx.Tx, userID uuid.UUID) error {
 		SELECT c.id, $1, c.last_seq FROM workspace w JOIN channels c ON c.id = w.general_channel_id`, userID)
 	return err
 }
+
+// joinInvited makes the user a member of the channels that come with the invite. What was said before counts as read.
+func joinInvited(ctx context.Context, tx pgx.Tx, userID, invite uuid.UUID) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO channel_members (channel_id, user_id, read_seq)
+		SELECT c.id, $1, c.last_seq FROM invite_channels i JOIN channels c ON c.id = i.channel_id
+		WHERE i.invite_id = $2 AND NOT c.archived ON CONFLICT DO NOTHING`, userID, invite)
+	return err
+}

@@ -48,6 +48,13 @@ func (c *checker) err() error {
 	return &Error{Code: Invalid, Message: "Some of the input is not right.", Fields: c.fields}
 }
 
+// invalid is the error of one input that breaks a rule.
+func invalid(field, why string) error {
+	var check checker
+	check.wrong(field, why)
+	return check.err()
+}
+
 // storable reports whether PostgreSQL can keep s as text: UTF-8 without NUL.
 func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 

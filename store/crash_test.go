@@ -22,7 +22,7 @@ func TestReadsAfterACrash(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 16 { // as many connections as the pool has
 			wg.Go(func() {
-				if _, err := in.Users(t.Context()); err != nil {
+				if _, _, err := in.Users(t.Context(), UsersPage{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -32,7 +32,7 @@ func TestReadsAfterACrash(t *testing.T) {
 		cluster.Restart(t)
 	}
 	for range 16 {
-		if _, err := in.Users(t.Context()); err != nil {
+		if _, _, err := in.Users(t.Context(), UsersPage{}); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
 	}

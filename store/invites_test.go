@@ -107,7 +107,7 @@ func TestInviteIsNotUsedTooOften(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	list, err := in.Users(t.Context())
+	list, _, err := in.Users(t.Context(), UsersPage{Viewer: in.owner.ID, Limit: 100})
 	if registered.Load() != 3 || err != nil || len(list) != 4 {
 		t.Errorf("%d registered, and there are %d users, %v", registered.Load(), len(list), err)
 	}

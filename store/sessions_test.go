@@ -80,3 +80,68 @@ func TestSessionKeepsAnyDevice(t *testing.T) {
 		t.Errorf("%+v, %v", session, err)
 	}
 }
+
+func TestSessionsOfAUser(t *testing.T) {
+	in := newInstance(t)
+	bob := in.register(t, "bob")
+	later := time.Now().Add(time.Hour)
+	older, _ := in.login(t, bob, later)
+	newer, _ := in.login(t, bob, later)
+	in.login(t, bob, time.Now().Add(-time.Second))
+	adas, _ := in.login(t, in.owner, later)
+	ids := func() (ids []uuid.UUID) {
+		t.Helper()
+		list, err := in.Sessions(t.Context(), bob.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range list {
+			ids = append(ids, s.ID)
+		}
+		return ids
+	}
+	if diff := cmp.Diff([]uuid.UUID{newer.ID, older.ID}, ids()); diff != "" {
+		t.Errorf("logins (-want +got)\n%s", diff)
+	}
+
+	in.must(t, "UPDATE sessions SET last_used_at = now() - interval '50 seconds' WHERE id = $1", newer.ID)
+	in.must(t, "UPDATE sessions SET last_used_at = now() - interval '70 seconds' WHERE id = $1", older.ID)
+	if err := in.TouchSessions(t.Context(), []uuid.UUID{older.ID, newer.ID, uuid.New()}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]uuid.UUID{older.ID, newer.ID}, ids()); diff != "" {
+		t.Errorf("logins, of which the one that was not used for a minute is used now (-want +got)\n%s", diff)
+	}
+
+	if err := in.EndSession(t.Context(), bob.ID, adas.ID); CodeOf(err) != NotFound {
+		t.Errorf("the login of somebody else: %v", err)
+	}
+	if err := in.EndSession(t.Context(), bob.ID, older.ID); err != nil {
+		t.Error(err)
+	}
+	if err := in.EndSession(t.Context(), bob.ID, older.ID); CodeOf(err) != NotFound {
+		t.Errorf("the second time: %v", err)
+	}
+	live, err := in.LiveSessions(t.Context(), []uuid.UUID{older.ID, newer.ID, adas.ID, uuid.New()})
+	if err != nil || len(live) != 2 {
+		t.Errorf("live: %+v, %v", live, err)
+	}
+	for _, l := range live {
+		if l.ID == adas.ID && l.Role != Owner || l.ID == newer.ID && l.Role != Member {
+			t.Errorf("live: %+v", l)
+		}
+	}
+	if known, err := in.HasLoggedInFrom(t.Context(), bob.ID, "192.0.2.1"); err != nil || !known {
+		t.Errorf("known address: %v, %v", known, err)
+	}
+	if known, err := in.HasLoggedInFrom(t.Context(), bob.ID, "192.0.2.2"); err != nil || known {
+		t.Errorf("unknown address: %v, %v", known, err)
+	}
+	ended, err := in.EndSessions(t.Context(), bob)
+	if err != nil || len(ended) != 2 || len(ids()) != 0 { // the expired one too
+		t.Errorf("ended everywhere: %v, left %v, %v", ended, ids(), err)
+	}
+	if live, err := in.LiveSessions(t.Context(), []uuid.UUID{adas.ID}); err != nil || len(live) != 1 {
+		t.Errorf("somebody else's: %+v, %v", live, err)
+	}
+}

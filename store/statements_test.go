@@ -43,6 +43,12 @@ func TestStatementsOfACall(t *testing.T) {
 	invite := in.invite(t, InviteParams{})
 	name, other := "Bob", in.register(t, "other")
 	busy, brief := in.create(t, bob, "busy", false).ID, in.create(t, bob, "brief", false).ID
+	eve := in.register(t, "eve")
+	reset, err := in.BeginReset(t.Context(), in.register(t, "mal").ID, time.Hour, allow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "Bob"
 	ctx := t.Context()
 	messages, _, err := in.Messages(ctx, in.channelNamed(t, "one"), Page{})
 	if err != nil {
@@ -58,17 +64,43 @@ func TestStatementsOfACall(t *testing.T) {
 		"Workspace":      {1, func() error { _, err := in.Workspace(ctx); return err }},
 		"UserByUsername": {1, func() error { _, _, err := in.UserByUsername(ctx, "bob"); return err }},
 		"User":           {1, func() error { _, err := in.User(ctx, bob.ID); return err }},
-		"Users":          {1, func() error { _, err := in.Users(ctx); return err }},
+		"Users":          {1, func() error { _, _, err := in.Users(ctx, UsersPage{Viewer: bob.ID, Limit: 100}); return err }},
 		"UpdateProfile":  {1, func() error { _, err := in.UpdateProfile(ctx, bob.ID, ProfileParams{DisplayName: &name}); return err }},
-		"CreateSession": {1, func() error {
+		"CreateSession": {5, func() error {
 			_, err := in.CreateSession(ctx, SessionParams{UserID: bob.ID, TokenHash: tokenHash(), ExpiresAt: time.Now()})
 			return err
 		}},
-		"SessionByToken": {1, func() error { _, _, err := in.SessionByToken(ctx, token); return err }},
-		"DeleteSession":  {1, func() error { return in.DeleteSession(ctx, uuid.New()) }},
-		"Invites":        {1, func() error { _, err := in.Invites(ctx); return err }},
-		"Register": {5, func() error {
-			_, err := in.Register(ctx, RegisterParams{InviteCode: invite.Code, Username: "eve"})
+		"SessionByToken":  {1, func() error { _, _, err := in.SessionByToken(ctx, token); return err }},
+		"DeleteSession":   {1, func() error { return in.DeleteSession(ctx, uuid.New()) }},
+		"TouchSessions":   {1, func() error { return in.TouchSessions(ctx, []uuid.UUID{uuid.New(), uuid.New()}) }},
+		"LiveSessions":    {1, func() error { _, err := in.LiveSessions(ctx, []uuid.UUID{uuid.New(), uuid.New()}); return err }},
+		"Sessions":        {1, func() error { _, err := in.Sessions(ctx, bob.ID); return err }},
+		"HasLoggedInFrom": {1, func() error { _, err := in.HasLoggedInFrom(ctx, bob.ID, "192.0.2.1"); return err }},
+		"SeenUser":        {1, func() error { _, err := in.SeenUser(ctx, bob.ID, in.owner.ID); return err }},
+		"SeenUserIDs":     {1, func() error { _, err := in.SeenUserIDs(ctx, bob.ID); return err }},
+		"Invites":         {1, func() error { _, err := in.Invites(ctx); return err }},
+		"Invitation":      {1, func() error { _, err := in.Invitation(ctx, invite.Code); return err }},
+		"Audit":           {1, func() error { _, _, err := in.Audit(ctx, AuditFilter{Limit: 100}); return err }},
+		"CreateInvite": {6, func() error {
+			_, err := in.CreateInvite(ctx, InviteParams{CreatedBy: in.owner.ID, Channels: []uuid.UUID{in.general}})
+			return err
+		}},
+		"ChangeStanding": {8, func() error {
+			inactive, role := false, Guest
+			_, _, err := in.ChangeStanding(ctx, eve.ID, Standing{Role: &role, Active: &inactive}, allow)
+			return err
+		}},
+		"BeginReset": {5, func() error { _, err := in.BeginReset(ctx, bob.ID, time.Hour, allow); return err }},
+		"ResetPassword": {7, func() error {
+			_, _, err := in.ResetPassword(ctx, reset.Code, "new hash")
+			return err
+		}},
+		"ChangePassword": {6, func() error {
+			_, err := in.ChangePassword(ctx, PasswordChange{User: in.owner, Old: "hash", New: "other"})
+			return err
+		}},
+		"Register": {7, func() error {
+			_, err := in.Register(ctx, RegisterParams{InviteCode: invite.Code, Username: "sue"})
 			return err
 		}},
 		"CreateChannel": {5, func() error { _, err := in.CreateChannel(ctx, bob.ID, NewChannel{Name: "new"}); return err }},

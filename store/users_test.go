@@ -28,7 +28,7 @@ func TestUsers(t *testing.T) {
 	if _, err := in.User(t.Context(), uuid.New()); CodeOf(err) != NotFound {
 		t.Errorf("unknown id: %v", err)
 	}
-	list, err := in.Users(t.Context())
+	list, _, err := in.Users(t.Context(), UsersPage{Viewer: in.owner.ID, Limit: 100})
 	if diff := cmp.Diff([]User{in.owner, bob}, list); err != nil || diff != "" {
 		t.Errorf("all: %v (-want +got)\n%s", err, diff)
 	}
@@ -47,6 +47,17 @@ func TestUpdateProfile(t *testing.T) {
 	if u, err = in.UpdateProfile(t.Context(), in.owner.ID, ProfileParams{}); err != nil || u.DisplayName != name {
 		t.Errorf("nothing to change: %+v, %v", u, err)
 	}
+	title, emoji := "Analyst", ":scroll:"
+	if u, err = in.UpdateProfile(t.Context(), in.owner.ID, ProfileParams{Title: &title, StatusText: new("writing"), StatusEmoji: &emoji}); err != nil ||
+		u.Title != title || u.StatusText != "writing" || u.StatusEmoji != emoji || u.DisplayName != name {
+		t.Errorf("%+v, %v", u, err)
+	}
+	if u, err = in.UpdateProfile(t.Context(), in.owner.ID, ProfileParams{StatusText: new("")}); err != nil || u.StatusText != "" || u.Title != title {
+		t.Errorf("a status that is over: %+v, %v", u, err)
+	}
+	long := strings.Repeat("x", 101)
+	_, err = in.UpdateProfile(t.Context(), in.owner.ID, ProfileParams{Title: &long, StatusText: &long, StatusEmoji: &long})
+	checkInvalid(t, err, "title", "status_text", "status_emoji")
 	for _, bad := range []string{"", "\x00", "a\xff", "a\nb", strings.Repeat("x", 81)} {
 		_, err := in.UpdateProfile(t.Context(), in.owner.ID, ProfileParams{DisplayName: &bad})
 		checkInvalid(t, err, "display_name")

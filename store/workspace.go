@@ -43,7 +43,10 @@ func (s *Store) Setup(ctx context.Context, p SetupParams) (User, error) {
 		if _, err := tx.Exec(ctx, `INSERT INTO workspace (name, general_channel_id) VALUES ($1, $2)`, p.Workspace, general); err != nil {
 			return err
 		}
-		return insertUser(ctx, tx, &owner)
+		if err := insertUser(ctx, tx, &owner); err != nil {
+			return err
+		}
+		return record(owner.as(ctx), tx, Event{Action: SetUp, Target: owner.target()})
 	})
 	if violates(err, "workspace_pkey") || violates(err, "channels_name_key") {
 		return User{}, &Error{Code: Conflict, Message: "This instance is set up already. Log in instead."}
