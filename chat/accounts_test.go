@@ -195,7 +195,7 @@ func TestInvites(t *testing.T) {
 
 	eve := user{t: t, server: s, token: in.Token, User: in.User}
 	eve.call("POST", "/api/invites", map[string]any{"role": "admin"}).refused(403, "forbidden")
-	for field, value := range map[string]any{"role": "owner", "max_uses": 0, "expires_in": 1, "channels": []string{}} {
+	for field, value := range map[string]any{"role": "owner", "max_uses": 0, "expires_in": 1, "channels": []uuid.UUID{uuid.New()}} {
 		ada.call("POST", "/api/invites", map[string]any{field: value}).refused(422, "invalid", field)
 	}
 	var list struct{ Invites []store.Invite }

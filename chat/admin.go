@@ -65,6 +65,7 @@ func (s *Server) restartService(ctx context.Context, in *restartInput) (*restart
 		answer controlAnswer
 		err    error
 	}
+	s.recordRestart(ctx, in.Name)
 	answered := make(chan result, 1)
 	s.errands.run(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, restartTimeout)
@@ -72,7 +73,6 @@ func (s *Server) restartService(ctx context.Context, in *restartInput) (*restart
 		answer, err := s.control.call(ctx, http.MethodPost, "/v1/services/"+url.PathEscape(in.Name)+"/restart")
 		answered <- result{answer, err}
 	})
-	s.log.Info("restart is asked for", "service", in.Name, "by", identityOf(ctx).User.ID)
 	patience := time.NewTimer(restartPatience)
 	defer patience.Stop()
 	select {
@@ -83,6 +83,36 @@ func (s *Server) restartService(ctx context.Context, in *restartInput) (*restart
 	}
 	out.Status, out.Body.Done = http.StatusAccepted, false
 	return out, nil
+}
+
+// recordRestart tells the audit log who has a service restarted. It may be the database, because it hangs: then the log is
+// told when it is back.
+func (s *Server) recordRestart(ctx context.Context, service string) {
+	s.log.Info("restart is asked for", "service", service, "by", identityOf(ctx).User.ID)
+	event := store.Event{Action: store.ServiceRestart, Target: store.Target{Kind: "service", Name: service}}
+	record := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		return s.store.Record(ctx, event)
+	}
+	if record(ctx) == nil {
+		return
+	}
+	s.errands.run(func(errand context.Context) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restartTimeout)
+		defer cancel()
+		defer context.AfterFunc(errand, cancel)()
+		err := record(ctx)
+		for ; err != nil && ctx.Err() == nil; err = record(ctx) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+		if err != nil {
+			s.log.Error("a restart is not in the audit log", "service", service, "error", err)
+		}
+	})
 }
 
 // notUp is the code of a service that was restarted and is not ready after it.

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
@@ -64,16 +65,27 @@ func bearerToken(header string) string {
 func (s *Server) guard(access access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		c := humafiber.Unwrap(ctx)
-		who, err := s.authorize(c, access)
+		admitted, err := s.admit(c, access)
 		if err != nil {
 			if err := s.writeError(c, err); err != nil {
 				s.log.Error("write error response", "error", err)
 			}
 			return
 		}
-		next(huma.WithValue(ctx, identityKey{}, who))
+		next(huma.WithContext(ctx, admitted))
 		correctStatus(c)
 	}
+}
+
+// admit returns a context that tells the handler who asks, unless they may not.
+func (s *Server) admit(c *fiber.Ctx, access access) (context.Context, error) {
+	ctx := c.UserContext()
+	who, err := s.authorize(c, access)
+	if err != nil || access == public {
+		return ctx, err
+	}
+	ctx = context.WithValue(ctx, identityKey{}, who)
+	return store.By(ctx, store.Actor{ID: who.User.ID, Name: who.User.Username, IP: requestOf(ctx).ip}), nil
 }
 
 // authorize finds out who sends a request, and whether they may.
@@ -89,10 +101,7 @@ func (s *Server) authorize(c *fiber.Ctx, access access) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	if access == admin && who.User.Role != store.Owner && who.User.Role != store.Admin {
-		return identity{}, newProblem(store.Forbidden, "Only owners and admins may do this.")
-	}
-	return who, nil
+	return who, access.refuse(who.User)
 }
 
 // identify returns who has the token.
@@ -103,6 +112,9 @@ func (s *Server) identify(ctx context.Context, token string) (identity, error) {
 	session, user, err := s.store.SessionByToken(ctx, hashToken(token))
 	if store.CodeOf(err) == store.NotFound {
 		return identity{}, newProblem(store.Unauthenticated, "This login has ended. Log in again.")
+	}
+	if err == nil {
+		s.sessions.used(session, time.Now())
 	}
 	return identity{User: user, Session: session}, err
 }

@@ -70,6 +70,9 @@ func (h *hub) change(e nodeEvent) {
 	if e.Joined != uuid.Nil {
 		h.admit(e)
 	}
+	if e.Left != uuid.Nil {
+		h.sightChangedHere(e.Channel, e.Left)
+	}
 }
 
 // came hands on that a user is a member of a channel that has just begun with its people in it.
@@ -101,6 +104,7 @@ func (h *hub) admit(e nodeEvent) {
 				begin: []begin{{channel: e.Channel, cursor: e.Rev, last: channel.head, seq: e.Seq}}})
 		}
 	}
+	h.sightChangedHere(e.Channel, e.Joined)
 }
 
 // goes notes that a user was out of the channel at rev.
@@ -132,6 +136,7 @@ func (h *hub) deleted(channel uuid.UUID) {
 func (h *hub) close(channel uuid.UUID) {
 	for c := range h.channel(channel).conns {
 		h.takeOut(c, channel, math.MaxInt64)
+		h.sightChangedHere(channel, c.who.User.ID)
 	}
 	delete(h.channels, channel)
 }

@@ -11,7 +11,7 @@ import (
 
 // Tuning is what tests have otherwise; what is not set is as usual.
 type Tuning struct {
-	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, PresenceGrace time.Duration
+	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, Sessions, PresenceGrace time.Duration
 
 	Outbox int
 }
@@ -22,7 +22,7 @@ func With(t Tuning) func(Config) (*Server, error) {
 	for to, from := range map[*time.Duration]time.Duration{
 		&tuning.readRequest: t.ReadRequest, &tuning.idle: t.Idle, &tuning.hello: t.Hello, &tuning.ping: t.Ping,
 		&tuning.silence: t.Silence, &tuning.write: t.Write, &tuning.drain: t.Drain, &tuning.poll: t.Poll,
-		&tuning.presenceGrace: t.PresenceGrace,
+		&tuning.sessions: t.Sessions, &tuning.presenceGrace: t.PresenceGrace,
 	} {
 		if from != 0 {
 			*to = from
@@ -47,15 +47,17 @@ func WithPanic(value any) func(Config) (*Server, error) {
 
 // Route is a route of the table.
 type Route struct {
-	Method, Path  string
-	Member, Admin bool // who may: those who are logged in, or owners and admins
+	Method, Path string
+	Access       string // who may: public, member, notGuest, admin or owner
 }
+
+var classes = map[access]string{public: "public", member: "member", notGuest: "notGuest", admin: "admin", owner: "owner"}
 
 // Routes is the table of routes.
 func Routes() []Route {
 	var list []Route
 	for _, r := range routes() {
-		list = append(list, Route{Method: r.method, Path: r.path, Member: r.access == member, Admin: r.access == admin})
+		list = append(list, Route{Method: r.method, Path: r.path, Access: classes[r.access]})
 	}
 	return list
 }
@@ -78,6 +80,14 @@ func Notice(log *slog.Logger, peers ...netip.Addr) {
 const (
 	BodyLimit   = bodyLimit
 	HeaderLimit = headerLimit
-	LoginLimit  = loginLimit
 	ReplayLimit = replayLimit
+)
+
+// The limits of guessing, as numbers of tries.
+var (
+	LoginLimit     = guesses.most
+	AccountLimit   = guessesAt.most
+	StrangerLimit  = guessesStrange.most
+	AddressLimit   = guessesFrom.most
+	WrongCodeLimit = wrongCodes.most
 )

@@ -115,6 +115,10 @@ type (
 		ChannelID uuid.UUID `json:"channel_id"`
 		Removed   bool      `json:"removed"`
 	}
+	userFrame struct { // how a user is now: profile, role, active
+		Type string     `json:"type"`
+		User store.User `json:"user"`
+	}
 	presenceFrame struct {
 		Type   string    `json:"type"`
 		UserID uuid.UUID `json:"user_id"`

@@ -26,7 +26,8 @@ type hub struct {
 	ended    chan struct{} // closed when run takes no more ops
 	backlog  backlog
 	outgoing chan nodeEvent
-	pollNow  chan struct{} // holds one when a look for missed messages is due
+	pollNow  chan struct{}  // holds one when a look for missed messages is due
+	looks    sync.WaitGroup // reads of whom a guest sees
 
 	// Of run's goroutine alone.
 	began         time.Time
@@ -36,6 +37,7 @@ type hub struct {
 	endedSessions map[uuid.UUID]time.Time // when; for sockets that were let in a moment before
 	users         map[uuid.UUID]map[*conn]bool
 	presence      *presence
+	guests        map[*conn]bool
 	peers         map[uuid.UUID]*peer
 	announced     time.Time // when the other nodes were last told who is online here
 	polling       bool
@@ -77,6 +79,7 @@ func newHub(cfg hubConfig) *hub {
 		endedSessions: map[uuid.UUID]time.Time{},
 		users:         map[uuid.UUID]map[*conn]bool{},
 		presence:      newPresence(cfg.Tuning.presenceGrace),
+		guests:        map[*conn]bool{},
 		peers:         map[uuid.UUID]*peer{},
 	}
 }
@@ -85,6 +88,7 @@ func newHub(cfg hubConfig) *hub {
 func (h *hub) run(ctx context.Context) error {
 	var helpers sync.WaitGroup
 	defer h.catchup.left.Wait()
+	defer h.looks.Wait()
 	defer helpers.Wait()
 	defer close(h.ended) // before: the helpers may have something to post
 	helpers.Go(func() { h.publish(ctx) })
@@ -187,6 +191,7 @@ func (h *hub) enter(c *conn) (ok bool) {
 			h.conns[c] = true
 			addTo(h.sessions, c.who.Session.ID, c)
 			addTo(h.users, c.who.User.ID, c)
+			h.lookAs(c, c.who.User.Role)
 			if _, over := h.endedSessions[c.who.Session.ID]; over {
 				h.closeSession(c.who.Session.ID)
 			}
@@ -202,7 +207,7 @@ func (h *hub) welcome(c *conn, frame welcomeFrame, resume map[uuid.UUID]seen) {
 			h.tellPresence(c.who.User.ID, true)
 		}
 		c.welcomed = true
-		frame.Online = h.presence.online()
+		frame.Online = c.visible(h.presence.online())
 		frame.Channels = slices.DeleteFunc(frame.Channels, func(m store.Membership) bool {
 			return !h.channel(m.ID).comes(c.who.User.ID, m.LastRev) // left since they were read
 		})
@@ -235,6 +240,7 @@ func (h *hub) begin(c *conn, m store.Membership, resume map[uuid.UUID]seen) begi
 func (h *hub) leave(c *conn) {
 	h.do(func() {
 		delete(h.conns, c)
+		delete(h.guests, c)
 		removeFrom(h.sessions, c.who.Session.ID, c)
 		removeFrom(h.users, c.who.User.ID, c)
 		for id := range c.channels {

@@ -11,9 +11,10 @@ import (
 
 type createInviteInput struct {
 	Body struct {
-		Role      store.Role `json:"role,omitempty" enum:"admin,member,guest" default:"member"`
-		MaxUses   *int       `json:"max_uses,omitempty" minimum:"1" maximum:"1000000" doc:"How many may use it; any number when left out"`
-		ExpiresIn *int64     `json:"expires_in,omitempty" minimum:"60" maximum:"31536000" doc:"Seconds until it ends; never when left out"`
+		Role      store.Role  `json:"role,omitempty" enum:"admin,member,guest" default:"member"`
+		MaxUses   *int        `json:"max_uses,omitempty" minimum:"1" maximum:"1000000" doc:"How many may use it; any number when left out"`
+		ExpiresIn *int64      `json:"expires_in,omitempty" minimum:"60" maximum:"31536000" doc:"Seconds until it ends; never when left out"`
+		Channels  []uuid.UUID `json:"channels,omitempty" maxItems:"50" doc:"Channels to join besides #general; of guests, all that they see"`
 	}
 }
 
@@ -21,10 +22,10 @@ type inviteOutput struct{ Body store.Invite }
 
 func (s *Server) createInvite(ctx context.Context, in *createInviteInput) (*inviteOutput, error) {
 	who := identityOf(ctx).User
-	if in.Body.Role == store.Admin && who.Role != store.Owner {
-		return nil, newProblem(store.Forbidden, "Only owners may invite admins.")
+	if err := mayAppoint(who, in.Body.Role); err != nil {
+		return nil, err
 	}
-	params := store.InviteParams{Role: in.Body.Role, MaxUses: in.Body.MaxUses, CreatedBy: who.ID}
+	params := store.InviteParams{Role: in.Body.Role, MaxUses: in.Body.MaxUses, CreatedBy: who.ID, Channels: in.Body.Channels}
 	if in.Body.ExpiresIn != nil {
 		end := time.Now().Add(time.Duration(*in.Body.ExpiresIn) * time.Second)
 		params.ExpiresAt = &end
@@ -38,7 +39,7 @@ func (s *Server) createInvite(ctx context.Context, in *createInviteInput) (*invi
 
 // withURL adds where the invite is to be opened.
 func (s *Server) withURL(ctx context.Context, invite store.Invite) store.Invite {
-	invite.URL = s.origin(requestOf(ctx)) + "/invite/" + invite.Code
+	invite.URL = InviteURL(s.origin(requestOf(ctx)), invite.Code)
 	return invite
 }
 
@@ -67,4 +68,19 @@ type idInput struct {
 
 func (s *Server) deleteInvite(ctx context.Context, in *idInput) (*struct{}, error) {
 	return nil, s.store.DeleteInvite(ctx, in.ID)
+}
+
+type codeInput struct {
+	Code string `path:"code" maxLength:"200"`
+}
+
+type invitationOutput struct{ Body store.Invitation }
+
+// getInvitation tells whoever holds an invite what it is for.
+func (s *Server) getInvitation(ctx context.Context, in *codeInput) (*invitationOutput, error) {
+	invitation, err := s.store.Invitation(ctx, in.Code)
+	if err != nil {
+		return nil, s.wrongCode(ctx, err)
+	}
+	return &invitationOutput{Body: invitation}, nil
 }

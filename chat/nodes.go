@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"snug/store"
 	"snug/store/cache"
 )
 
@@ -38,6 +39,8 @@ const (
 	kindFrame     = "frame"     // a frame for an audience
 	kindSession   = "session"   // a login has ended
 	kindPresence  = "presence"  // who is online on a node
+	kindUser      = "user"      // how a user is now
+	kindSight     = "sight"     // a user has joined or left a channel
 )
 
 // nodeEvent is what one node tells the others. Messages and changes may get lost: they are in the database. The others are
@@ -57,13 +60,16 @@ type nodeEvent struct {
 	Online   []uuid.UUID       `json:"online,omitempty"`
 	New      bool              `json:"new,omitempty"`  // the node has just come, and wants to hear of the others
 	Gone     bool              `json:"gone,omitempty"` // the node ends
+	User     uuid.UUID         `json:"user,omitzero"`
+	Role     store.Role        `json:"role,omitempty"` // of User
 }
 
 // audience is who a frame is for: the members of a channel, or a user, or everybody.
 type audience struct {
 	Channel uuid.UUID `json:"channel,omitzero"`
 	User    uuid.UUID `json:"user,omitzero"`
-	But     uuid.UUID `json:"but,omitzero"` // not for this user
+	But     uuid.UUID `json:"but,omitzero"`   // not for this user
+	About   uuid.UUID `json:"about,omitzero"` // only for those who see this user
 }
 
 // peer is another node.
@@ -92,14 +98,14 @@ func (h *hub) tellHere(to audience, encoded []byte) {
 		conns = h.users[to.User]
 	}
 	for c := range conns {
-		if c.welcomed && c.who.User.ID != to.But {
+		if c.welcomed && c.who.User.ID != to.But && c.sees(to.About) {
 			c.out.put(it)
 		}
 	}
 }
 
 func (h *hub) tellPresence(user uuid.UUID, online bool) {
-	h.tellHere(audience{}, encodeJSON(presenceFrame{Type: "presence", UserID: user, Online: online}))
+	h.tellHere(audience{About: user}, encodeJSON(presenceFrame{Type: "presence", UserID: user, Online: online}))
 }
 
 // alone reports whether there are no other nodes. A node that has just begun may have some of which it has not heard yet,
@@ -194,6 +200,10 @@ func (h *hub) hear(payload []byte) {
 			h.closeSession(e.Session)
 		case kindPresence:
 			h.meet(from, e)
+		case kindUser:
+			h.userChangedHere(e.User, e.Role, e.Frame)
+		case kindSight:
+			h.sightChangedHere(e.Channel, e.User)
 		}
 	})
 }
@@ -236,6 +246,7 @@ func (h *hub) announce(isNew bool) {
 // beat does what is due from time to time.
 func (h *hub) beat(now time.Time) {
 	h.tellMoves(nil, h.presence.expire(now))
+	h.lookAgain()
 	for id, p := range h.peers {
 		if now.Sub(p.seen) > peerLifetime {
 			h.meet(id, nodeEvent{Gone: true})

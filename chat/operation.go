@@ -119,6 +119,21 @@ func raw(summary string, status int, handle func(*Server, *fiber.Ctx) error) reg
 	}
 }
 
+// guarded registers a handler whose answer is not JSON, with the login that the route's access class wants. The handler
+// finds who asks in the request's user context.
+func guarded(summary string, status int, handle func(*Server, *fiber.Ctx) error) registration {
+	return func(s *Server, app *fiber.App, r route) {
+		raw(summary, status, func(s *Server, c *fiber.Ctx) error {
+			ctx, err := s.admit(c, r.access)
+			if err != nil {
+				return err
+			}
+			c.SetUserContext(ctx)
+			return handle(s, c)
+		})(s, app, r)
+	}
+}
+
 // describe is the route as OpenAPI has it.
 func (r route) describe(api huma.API, summary string, status int) huma.Operation {
 	problem := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")

@@ -8,6 +8,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"snug/store"
 )
 
 // request is what handlers may want to know of a request besides its input.
@@ -32,7 +34,8 @@ func (s *Server) withRequest(c *fiber.Ctx) error {
 	if s.conns.lastAnswer() {
 		c.Context().SetConnectionClose()
 	}
-	c.SetUserContext(context.WithValue(ctx, requestKey{}, s.received(c)))
+	r := s.received(c)
+	c.SetUserContext(store.By(context.WithValue(ctx, requestKey{}, r), store.Actor{IP: r.ip}))
 	return c.Next()
 }
 

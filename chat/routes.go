@@ -6,15 +6,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// access says who may use a route.
-type access int
-
-const (
-	public access = iota // everybody
-	member               // who is logged in
-	admin                // owners and admins
-)
-
 // route is one address of the API.
 type route struct {
 	method, path string
@@ -39,11 +30,20 @@ func routes() []route {
 		{"POST", "/api/setup", public, operation("Begin a new instance: its owner and #general", created, (*Server).setup)},
 		{"POST", "/api/auth/login", public, operation("Log in", ok, (*Server).login)},
 		{"POST", "/api/auth/register", public, operation("Make an account with an invite", created, (*Server).register)},
-		{"POST", "/api/auth/logout", member, operation("Log out, and close the login's sockets", none, (*Server).logout)},
+		{"GET", "/api/auth/invites/{code}", public, operation("What an invite is for", ok, (*Server).getInvitation)},
+		{"POST", "/api/auth/reset", public, operation("Choose a new password with a code, and log in", ok, (*Server).resetPassword)},
+		{"POST", "/api/auth/logout", member, operation("Log out, here or everywhere, and close the logins' sockets", none, (*Server).logout)},
 
 		{"GET", "/api/me", member, operation("Who is logged in", ok, (*Server).getMe)},
 		{"PATCH", "/api/me", member, operation("Change the profile", ok, (*Server).updateMe)},
-		{"GET", "/api/users", member, operation("All users", ok, (*Server).listUsers)},
+		{"POST", "/api/me/password", member, operation("Change the password, and end all other logins", none, (*Server).changePassword)},
+		{"GET", "/api/me/sessions", member, operation("My logins", ok, (*Server).listSessions)},
+		{"DELETE", "/api/me/sessions/{id}", member, operation("End one of my logins, and close its sockets", none, (*Server).deleteSession)},
+		{"GET", "/api/users", member, operation("The users; for guests, those of their channels", ok, (*Server).listUsers)},
+		{"GET", "/api/users/{id}", member, operation("One of the users", ok, (*Server).getUser)},
+		{"PATCH", "/api/users/{id}", admin, described(changeUserDescription, operation("Change a role, deactivate or activate", ok, (*Server).changeUser))},
+		{"POST", "/api/users/{id}/password-reset", admin,
+			described(resetDescription, operation("Make a link for a new password", created, (*Server).beginReset))},
 		{"GET", "/api/invites", admin, operation("All invites", ok, (*Server).listInvites)},
 		{"POST", "/api/invites", admin, operation("Make an invite", created, (*Server).createInvite)},
 		{"DELETE", "/api/invites/{id}", admin, operation("Take an invite back", none, (*Server).deleteInvite)},
@@ -81,6 +81,8 @@ func routes() []route {
 		{"GET", "/api/threads", member, operation("The threads that I started, replied in or was mentioned in", ok, (*Server).listThreads)},
 		{"GET", "/api/ws", member, raw("The WebSocket: live messages", http.StatusSwitchingProtocols, (*Server).openSocket)},
 
+		{"GET", "/api/admin/audit", owner, operation("Who did what to whom, the newest first", ok, (*Server).listAudit)},
+		{"GET", "/api/admin/audit.csv", owner, described(auditCSVDescription, guarded("The audit log as CSV", ok, (*Server).exportAudit))},
 		{"GET", "/api/admin/status", admin, operation("How the services are, with what only operators should see", ok, (*Server).adminStatus)},
 		{"POST", "/api/admin/services/{name}/restart", admin,
 			described(restartDescription, operation("Restart a service", ok, (*Server).restartService))},

@@ -57,7 +57,8 @@ type Server struct {
 	writer    *store.Writer
 	hub       *hub
 	passwords *passwords
-	logins    *loginLimiter
+	limits    *limiter
+	sessions  *sessionWatch
 	control   *control // nil without a supervisor
 	health    *healthReporter
 	errands   *errands
@@ -82,6 +83,7 @@ type tuning struct {
 	write         time.Duration // for a write to a WebSocket
 	drain         time.Duration // for the end of a server, before what is left is cut
 	poll          time.Duration // between looks for messages that no event told of
+	sessions      time.Duration // between looks for logins that have ended without a word
 	presenceGrace time.Duration // before somebody who left is told to be away: a page may be loading anew
 	outbox        int           // bytes that may wait for one WebSocket; messages are shared by all who wait for them
 }
@@ -90,7 +92,7 @@ func defaultTuning() tuning {
 	return tuning{
 		readRequest: 10 * time.Second, idle: 75 * time.Second, handle: 10 * time.Second,
 		hello: 10 * time.Second, ping: 25 * time.Second, silence: 60 * time.Second, write: 10 * time.Second,
-		drain: 8 * time.Second, poll: 2 * time.Second, presenceGrace: 3 * time.Second,
+		drain: 8 * time.Second, poll: 2 * time.Second, sessions: 2 * time.Second, presenceGrace: 3 * time.Second,
 		outbox: 8 << 20,
 	}
 }
@@ -108,7 +110,8 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	s := &Server{
 		cfg: cfg, tuning: tuning, log: cfg.Logger, store: cfg.Store, started: time.Now(),
 		passwords: newPasswords(),
-		logins:    newLoginLimiter(cfg.Cache, cfg.Logger),
+		limits:    newLimiter(cfg.Cache, cfg.Logger),
+		sessions:  &sessionWatch{store: cfg.Store, seen: map[uuid.UUID]bool{}},
 		conns:     newConnections(tuning),
 		ready:     newReadiness(),
 		draining:  make(chan struct{}),
@@ -151,6 +154,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	parts.run("writer", s.writer.Run)
 	parts.run("hub", s.hub.run)
 	parts.run("passwords", s.passwords.giveBack)
+	parts.run("sessions", s.watchSessions)
 	if s.cfg.ReadyListener != nil {
 		parts.run("readiness", s.serveReady)
 	}

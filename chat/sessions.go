@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"snug/store"
 )
 
@@ -33,11 +35,12 @@ type loginInput struct {
 
 func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
 	username := strings.ToLower(strings.TrimSpace(in.Body.Username))
-	if err := s.logins.allow(ctx, username, requestOf(ctx).ip); err != nil {
-		return nil, err
-	}
 	user, hash, err := s.store.UserByUsername(ctx, username)
 	if err != nil && store.CodeOf(err) != store.NotFound {
+		return nil, err
+	}
+	g := guess{account: username, userID: user.ID, address: requestOf(ctx).ip}
+	if err := s.allowGuess(ctx, g); err != nil {
 		return nil, err
 	}
 	match, err := s.passwords.matches(ctx, hash, in.Body.Password)
@@ -45,16 +48,41 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 		return nil, err
 	}
 	if !match || !user.Active {
+		s.recordFailure(ctx, user, match)
 		return nil, newProblem(store.Unauthenticated, "Username or password is wrong.")
 	}
-	return s.beginSession(ctx, user)
+	s.limits.guessedRight(ctx, g)
+	out, err := s.beginSession(ctx, user, hash)
+	if store.CodeOf(err) == store.NotFound { // it was changed, or the user deactivated, at this moment
+		return nil, newProblem(store.Unauthenticated, "Username or password is wrong.")
+	}
+	return out, err
 }
 
-// beginSession logs the user in.
-func (s *Server) beginSession(ctx context.Context, user store.User) (*loginOutput, error) {
+// recordFailure tells the audit log of a login that was refused. What was typed as a username is told only if it is one:
+// people type their passwords there.
+func (s *Server) recordFailure(ctx context.Context, user store.User, match bool) {
+	event := store.Event{
+		Action: store.LoginFailed, Target: store.Target{Kind: "user", ID: user.ID, Name: user.Username},
+		Details: map[string]string{"reason": "wrong password", "device": requestOf(ctx).userAgent},
+	}
+	switch {
+	case user.ID == uuid.Nil:
+		event.Target, event.Details["reason"] = store.Target{}, "unknown username"
+	case match:
+		event.Details["reason"] = "not active"
+	}
+	if err := s.store.Record(ctx, event); err != nil {
+		s.log.Warn("a failed login is not in the audit log", "error", err)
+	}
+}
+
+// beginSession logs the user in, as long as the password's hash is still this one; empty is any.
+func (s *Server) beginSession(ctx context.Context, user store.User, passwordHash string) (*loginOutput, error) {
 	token, r := newToken(), requestOf(ctx)
 	_, err := s.store.CreateSession(ctx, store.SessionParams{
 		UserID: user.ID, TokenHash: hashToken(token), Device: r.userAgent, IP: r.ip, ExpiresAt: time.Now().Add(sessionLifetime),
+		PasswordHash: passwordHash,
 	})
 	if err != nil {
 		return nil, err
@@ -74,15 +102,69 @@ func (s *Server) sessionCookie(r request, token string, lifetime time.Duration) 
 	return cookie.String()
 }
 
+type logoutInput struct {
+	Body *struct {
+		Everywhere bool `json:"everywhere,omitempty" doc:"End all logins of the user, not only this one"`
+	}
+}
+
 type logoutOutput struct {
 	SetCookie string `header:"Set-Cookie"`
 }
 
-func (s *Server) logout(ctx context.Context, _ *struct{}) (*logoutOutput, error) {
-	session := identityOf(ctx).Session
-	if err := s.store.DeleteSession(ctx, session.ID); err != nil {
+func (s *Server) logout(ctx context.Context, in *logoutInput) (*logoutOutput, error) {
+	who := identityOf(ctx)
+	ended := []uuid.UUID{who.Session.ID}
+	var err error
+	if in.Body != nil && in.Body.Everywhere {
+		ended, err = s.store.EndSessions(ctx, who.User)
+	} else {
+		err = s.store.DeleteSession(ctx, who.Session.ID)
+	}
+	if err != nil {
 		return nil, err
 	}
-	s.hub.endSession(session.ID)
+	s.endSessions(ended)
 	return &logoutOutput{SetCookie: s.sessionCookie(requestOf(ctx), "", 0)}, nil
+}
+
+// endSessions closes the sockets of logins that have ended, on all nodes.
+func (s *Server) endSessions(ended []uuid.UUID) {
+	for _, id := range ended {
+		s.hub.endSession(id)
+	}
+}
+
+// mySession is a login as its user sees it.
+type mySession struct {
+	store.Session
+	Current bool `json:"current" doc:"Whether it is the one that asks"`
+}
+
+type sessionsOutput struct {
+	Body struct {
+		Sessions []mySession `json:"sessions"`
+	}
+}
+
+func (s *Server) listSessions(ctx context.Context, _ *struct{}) (*sessionsOutput, error) {
+	who := identityOf(ctx)
+	list, err := s.store.Sessions(ctx, who.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &sessionsOutput{}
+	out.Body.Sessions = make([]mySession, len(list))
+	for i, session := range list {
+		out.Body.Sessions[i] = mySession{Session: session, Current: session.ID == who.Session.ID}
+	}
+	return out, nil
+}
+
+func (s *Server) deleteSession(ctx context.Context, in *idInput) (*struct{}, error) {
+	if err := s.store.EndSession(ctx, identityOf(ctx).User.ID, in.ID); err != nil {
+		return nil, err
+	}
+	s.hub.endSession(in.ID)
+	return nil, nil
 }

@@ -54,6 +54,7 @@ type conn struct {
 
 	// Of the hub's goroutine alone.
 	welcomed bool
+	sight    sight
 	channels map[uuid.UUID]int64 // with the rev since which the user is known to be a member
 }
 

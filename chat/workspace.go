@@ -63,5 +63,5 @@ func (s *Server) setup(ctx context.Context, in *setupInput) (*loginOutput, error
 	if err != nil {
 		return nil, err
 	}
-	return s.beginSession(ctx, owner)
+	return s.beginSession(ctx, owner, hash)
 }

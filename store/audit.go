@@ -76,10 +76,11 @@ const insertEvent = `
 
 // arguments are those of insertEvent.
 func (e Event) arguments(a Actor) []any {
-	if e.Details == nil {
-		e.Details = map[string]string{}
+	kept := make(map[string]string, len(e.Details))
+	for name, text := range e.Details {
+		kept[name] = cut(printable(text), 400)
 	}
-	details, err := json.Marshal(e.Details)
+	details, err := json.Marshal(kept)
 	if err != nil {
 		panic(err) // a map of strings
 	}

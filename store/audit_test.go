@@ -34,10 +34,10 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := in.ChangeStanding(ctx, bob.ID, Standing{Role: new(Admin)}, allow); err != nil {
+	if _, _, err := in.ChangeStanding(ctx, bob.ID, StandingParams{Role: new(Admin)}, allow); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := in.ChangeStanding(ctx, bob.ID, Standing{Role: new(Admin), Active: new(true)}, allow); err != nil {
+	if _, _, err := in.ChangeStanding(ctx, bob.ID, StandingParams{Role: new(Admin), Active: new(true)}, allow); err != nil {
 		t.Fatal(err) // nothing changes, and nothing is told
 	}
 	list, more, err := in.Audit(t.Context(), AuditFilter{Limit: 2})
@@ -67,7 +67,7 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 
 func TestWhatIsUndoneIsNotTold(t *testing.T) {
 	in := newInstance(t)
-	if _, _, err := in.ChangeStanding(t.Context(), in.owner.ID, Standing{Role: new(Member)}, allow); CodeOf(err) != Conflict {
+	if _, _, err := in.ChangeStanding(t.Context(), in.owner.ID, StandingParams{Role: new(Member)}, allow); CodeOf(err) != Conflict {
 		t.Fatal(err)
 	}
 	invite := in.invite(t, InviteParams{})

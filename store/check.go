@@ -58,6 +58,16 @@ func invalid(field, why string) error {
 // storable reports whether PostgreSQL can keep s as text: UTF-8 without NUL.
 func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
+// cut returns the first characters of s, at most so many.
+func cut(s string, most int) string {
+	for i := range s {
+		if most--; most < 0 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
 // printable returns s without what PostgreSQL cannot keep as text.
 func printable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")

@@ -11,7 +11,7 @@ import (
 )
 
 // stand changes a user's role or activity, and fails the test if that is refused.
-func (in instance) stand(t *testing.T, u User, change Standing) (User, []uuid.UUID) {
+func (in instance) stand(t *testing.T, u User, change StandingParams) (User, []uuid.UUID) {
 	t.Helper()
 	changed, ended, err := in.ChangeStanding(t.Context(), u.ID, change, allow)
 	if err != nil {
@@ -24,31 +24,31 @@ func TestChangeStanding(t *testing.T) {
 	in := newInstance(t)
 	bob := in.register(t, "bob")
 	session, token := in.login(t, bob, time.Now().Add(time.Hour))
-	if changed, ended := in.stand(t, bob, Standing{Role: new(Admin)}); changed.Role != Admin || !changed.Active || len(ended) != 0 {
+	if changed, ended := in.stand(t, bob, StandingParams{Role: new(Admin)}); changed.Role != Admin || !changed.Active || len(ended) != 0 {
 		t.Errorf("%+v, ended %v", changed, ended)
 	}
 	invite, err := in.CreateInvite(t.Context(), InviteParams{CreatedBy: bob.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed, ended := in.stand(t, bob, Standing{Active: new(false)})
+	changed, ended := in.stand(t, bob, StandingParams{Active: new(false)})
 	if changed.Active || changed.Role != Admin || len(ended) != 1 || ended[0] != session.ID {
 		t.Errorf("%+v, ended %v", changed, ended)
 	}
 	if _, err := in.Invitation(t.Context(), invite.Code); CodeOf(err) != NotFound {
 		t.Errorf("an invite of who is not active: %v", err)
 	}
-	in.stand(t, bob, Standing{Active: new(true)})
+	in.stand(t, bob, StandingParams{Active: new(true)})
 	if _, _, err := in.SessionByToken(t.Context(), token); CodeOf(err) != NotFound {
 		t.Errorf("a login from before: %v", err)
 	}
-	_, _, err = in.ChangeStanding(t.Context(), bob.ID, Standing{Role: new(Role("king"))}, allow)
+	_, _, err = in.ChangeStanding(t.Context(), bob.ID, StandingParams{Role: new(Role("king"))}, allow)
 	checkInvalid(t, err, "role")
-	if _, _, err := in.ChangeStanding(t.Context(), uuid.New(), Standing{}, allow); CodeOf(err) != NotFound {
+	if _, _, err := in.ChangeStanding(t.Context(), uuid.New(), StandingParams{}, allow); CodeOf(err) != NotFound {
 		t.Errorf("nobody: %v", err)
 	}
 	refusal := errors.New("no")
-	if _, _, err := in.ChangeStanding(t.Context(), bob.ID, Standing{Active: new(false)}, func(u User) error {
+	if _, _, err := in.ChangeStanding(t.Context(), bob.ID, StandingParams{Active: new(false)}, func(u User) error {
 		if u.ID != bob.ID || u.Role != Admin {
 			t.Errorf("asked about %+v", u)
 		}
@@ -71,9 +71,9 @@ func TestTheLastOwnerStays(t *testing.T) {
 		var wait sync.WaitGroup
 		for i, u := range []User{in.owner, bob} {
 			wait.Go(func() {
-				change := Standing{Role: new(Member)}
+				change := StandingParams{Role: new(Member)}
 				if (round+i)%2 == 0 {
-					change = Standing{Active: new(false)}
+					change = StandingParams{Active: new(false)}
 				}
 				_, _, err := in.ChangeStanding(t.Context(), u.ID, change, allow)
 				switch {

@@ -87,7 +87,7 @@ func TestStatementsOfACall(t *testing.T) {
 		}},
 		"ChangeStanding": {8, func() error {
 			inactive, role := false, Guest
-			_, _, err := in.ChangeStanding(ctx, eve.ID, Standing{Role: &role, Active: &inactive}, allow)
+			_, _, err := in.ChangeStanding(ctx, eve.ID, StandingParams{Role: &role, Active: &inactive}, allow)
 			return err
 		}},
 		"BeginReset": {5, func() error { _, err := in.BeginReset(ctx, bob.ID, time.Hour, allow); return err }},

@@ -167,15 +167,15 @@ func lockUser(ctx context.Context, tx pgx.Tx, id uuid.UUID, may Permit) (User, e
 	return u, may(u)
 }
 
-// Standing is what owners and admins change of a user; nil leaves it as it is.
-type Standing struct {
+// StandingParams is what owners and admins change of a user; nil leaves it as it is.
+type StandingParams struct {
 	Role   *Role
 	Active *bool
 }
 
 // ChangeStanding changes the role of a user and whether they are active. Of who is not, all logins end: their ids are
 // returned. Invites that the user has made and could not make any more are taken back. The last owner stays: Conflict.
-func (s *Store) ChangeStanding(ctx context.Context, id uuid.UUID, change Standing, may Permit) (user User, ended []uuid.UUID, err error) {
+func (s *Store) ChangeStanding(ctx context.Context, id uuid.UUID, change StandingParams, may Permit) (user User, ended []uuid.UUID, err error) {
 	if r := change.Role; r != nil && *r != Owner && *r != Admin && *r != Member && *r != Guest {
 		return user, nil, invalid("role", "must be owner, admin, member or guest")
 	}

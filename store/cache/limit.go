@@ -31,3 +31,18 @@ func (c *Client) Allow(ctx context.Context, key string, limit int, window time.D
 	}
 	return false, max(left.Val(), time.Millisecond), nil
 }
+
+// GiveBack uncounts one use of key, which [Client.Allow] has counted: it shall not be one of the limit.
+func (c *Client) GiveBack(ctx context.Context, key string, window time.Duration) error {
+	key = "snug:limit:" + key
+	// As there: a key that is counted always has a time to live, also when the window has just passed.
+	_, err := c.redis.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.SetNX(ctx, key, 0, window)
+		pipe.Decr(ctx, key)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("give back use: %w", err)
+	}
+	return nil
+}
