@@ -29,7 +29,7 @@ const (
 	PasswordChanged Action = "password.changed" // by who knew the old one
 	ResetCreated    Action = "password.reset_begun"
 	PasswordReset   Action = "password.reset"
-	ServiceRestart  Action = "service.restarted"
+	ServiceRestart  Action = "service.restart"
 )
 
 // Actor is who does something, and from where.
