@@ -1,12 +1,15 @@
 package chat
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/netip"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"snug/store/cache"
 )
 
 // Tuning is what tests have otherwise; what is not set is as usual.
@@ -91,3 +94,39 @@ var (
 	AddressLimit   = guessesFrom.most
 	WrongCodeLimit = wrongCodes.most
 )
+
+// MaxLocalCounts is how much is counted without the cache.
+const MaxLocalCounts = maxLocalCounts
+
+// LocalCounts is how limits are counted without the cache.
+type LocalCounts struct{ counts localCounts }
+
+// NewLocalCounts counts nothing yet.
+func NewLocalCounts() *LocalCounts {
+	return &LocalCounts{localCounts{counts: map[string]*localCount{}}}
+}
+
+// Allow counts once more.
+func (l *LocalCounts) Allow(key string, most int, window time.Duration) (bool, time.Duration) {
+	return l.counts.allow(key, limit{most: most, window: window}, time.Now())
+}
+
+// GiveBack counts once less.
+func (l *LocalCounts) GiveBack(key string) { l.counts.giveBack(key) }
+
+// Len is how much is counted.
+func (l *LocalCounts) Len() int { return len(l.counts.counts) }
+
+// Exhaust uses up one of the limits of guessing.
+func Exhaust(ctx context.Context, c *cache.Client, name string, parts ...string) error {
+	limit := map[string]limit{guessesAt.name: guessesAt, guessesFrom.name: guessesFrom}[name]
+	for range limit.most {
+		if _, _, err := c.Allow(ctx, limit.key(parts...), limit.most, limit.window); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PlainCell is text that no spreadsheet takes for a formula.
+func PlainCell(text string) string { return plainCell(text) }

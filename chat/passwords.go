@@ -28,6 +28,12 @@ const (
 // waitingPasswords is how many logins may wait for their turn at a passwords' slot before more are refused.
 const waitingPasswords = 64
 
+// mostPasswords is how many passwords are worked on at once at most: they take 76 MiB.
+const mostPasswords = 4
+
+// passwordSlots is how many passwords are worked on at once: one processor is left to everybody who is logged in.
+func passwordSlots(processors int) int { return min(max(1, processors-1), mostPasswords) }
+
 // passwords hashes and checks passwords with argon2id, a few at a time: each takes argonMemory, and a flood of logins
 // must not take it all.
 type passwords struct {
@@ -39,7 +45,7 @@ type passwords struct {
 
 func newPasswords() *passwords {
 	p := &passwords{
-		slots:   make(chan struct{}, max(2, runtime.NumCPU())),
+		slots:   make(chan struct{}, passwordSlots(runtime.GOMAXPROCS(0))),
 		waiting: make(chan struct{}, waitingPasswords),
 		used:    make(chan struct{}, 1),
 	}

@@ -123,3 +123,50 @@ func TestAllowFailsWhenTheCacheIsGone(t *testing.T) {
 		t.Error("no error without a server")
 	}
 }
+
+// What is given back does not count, also when the window has passed meanwhile.
+func TestGiveBack(t *testing.T) {
+	everyServer(t, func(t *testing.T, p *process) {
+		const limit, window = 3, time.Second
+		c := p.open(t)
+		use := func() bool {
+			t.Helper()
+			ok, _, err := c.Allow(t.Context(), "login:eve", limit, window)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ok
+		}
+		begin := time.Now()
+		for range 2 * limit {
+			if !use() {
+				t.Fatal("a use is refused although those before were given back")
+			}
+			if err := c.GiveBack(t.Context(), "login:eve", window); err != nil {
+				t.Fatal(err)
+			}
+		}
+		uses := 0
+		for use() {
+			uses++
+		}
+		if time.Since(begin) < window && uses != limit {
+			t.Errorf("%d uses were allowed, want %d", uses, limit)
+		}
+		if err := c.GiveBack(t.Context(), "login:new", window); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			left, err := c.redis.Exists(t.Context(), "snug:limit:login:new").Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if left == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("a count stays for ever")
+			}
+		}
+	})
+}
