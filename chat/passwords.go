@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 
@@ -65,6 +67,14 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	return encodeHash(salt, key), nil
+}
+
+// HashPassword returns the PHC string of a password, of 8 to 200 characters, for an account that is made without this server.
+func HashPassword(password string) (string, error) {
+	if n := utf8.RuneCountInString(password); n < 8 || n > 200 {
+		return "", errors.New("the password must have 8 to 200 characters")
+	}
+	return newPasswords().hash(context.Background(), password)
 }
 
 // matches reports whether hash is that of password. An empty hash, of an account that does not exist, matches nothing

@@ -118,6 +118,30 @@ func addInviteChannels(ctx context.Context, tx pgx.Tx, invite uuid.UUID, p Invit
 	return err
 }
 
+// ChannelsByName returns the ids of the channels of these names. It answers Invalid when there is none of a name.
+func (s *Store) ChannelsByName(ctx context.Context, names []string) ([]uuid.UUID, error) {
+	type named struct {
+		name string
+		id   uuid.NullUUID
+	}
+	list, err := all(ctx, s, func(row pgx.Row) (n named, err error) {
+		err = row.Scan(&n.name, &n.id)
+		return n, err
+	}, `SELECT wanted.name, c.id FROM unnest($1::text[]) AS wanted (name)
+		LEFT JOIN channels c ON lower(c.name) = lower(wanted.name) AND c.kind <> 'direct'`, names)
+	if err != nil {
+		return nil, wrap("find channels by name", err)
+	}
+	ids := make([]uuid.UUID, len(list))
+	for i, n := range list {
+		if !n.id.Valid {
+			return nil, invalid("channels", fmt.Sprintf("has %q, which there is not", n.name))
+		}
+		ids[i] = n.id.UUID
+	}
+	return ids, nil
+}
+
 // MaxInvites is the most invites that are listed.
 const MaxInvites = 1000
 

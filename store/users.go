@@ -232,6 +232,15 @@ func afterStanding(ctx context.Context, tx pgx.Tx, before, user User) (ended []u
 	return ended, err
 }
 
+// FirstOwner returns the owner who has been there longest. It answers NotFound before [Store.Setup].
+func (s *Store) FirstOwner(ctx context.Context) (User, error) {
+	u, err := one(ctx, s, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.role = 'owner' AND u.active ORDER BY u.created_at, u.id LIMIT 1`)
+	if noRows(err) {
+		return u, &Error{Code: NotFound, Message: "This instance is not set up yet. Open it in a browser first."}
+	}
+	return u, wrap("find an owner", err)
+}
+
 // NewUser is an account that is made without an invite.
 type NewUser struct {
 	Username     string

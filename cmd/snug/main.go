@@ -81,7 +81,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serve, newStatusCommand(), newLogsCommand(), newEventsCommand(), newHealthcheckCommand(), newConfigCommand(), newMigrateCommand(), newPsqlCommand(), newVersionCommand(), newChildCommand())
+	root.AddCommand(serve, newStatusCommand(), newLogsCommand(), newEventsCommand(), newHealthcheckCommand(), newConfigCommand(), newMigrateCommand(), newPsqlCommand(), newAdminCommand(), newVersionCommand(), newChildCommand())
 	root.AddCommand(newActionCommands()...)
 	return root
 }
