@@ -360,3 +360,28 @@ func (p *page) mustHave(nodes ...string) {
 		}
 	}
 }
+
+// Who forgot the password opens the link that somebody hands over, and is in.
+func TestANewPasswordInABrowser(t *testing.T) {
+	server := chattest.Start(t, chattest.Options{})
+	ada := setUp(t, server)
+	bob := ada.invite("bob")
+	var reset struct{ URL string }
+	ada.call("POST", "/api/users/"+bob.ID.String()+"/password-reset", nil).want(http.StatusCreated).into(&reset)
+	p := browse(t, "bob")
+	p.open(reset.URL)
+	p.waitFor("h1", "Choose a new password")
+	p.fill("password", "battery staple horse")
+	p.click("form .button-primary")
+	p.waitFor("channel-header h2", "#general")
+	p.wait(online)
+	p.wait(`location.pathname === "/"`)
+	bob.login("battery staple horse").call("PATCH", "/api/me", object{"display_name": "Robert"}).want(http.StatusOK)
+	p.waitFor(".sidebar-person[data-online]", "Robert (you)")
+
+	p.tolerateFailures()
+	p.open(reset.URL)
+	p.fill("password", "battery staple horse")
+	p.click("form .button-primary")
+	p.waitFor("[role=alert]", "no longer works")
+}

@@ -125,7 +125,7 @@ func (s *site) serve(c *fiber.Ctx) error {
 
 // isPage reports whether the web client has a view at that path.
 func isPage(p string) bool {
-	return p == "/" || strings.HasPrefix(p, "/invite/") || strings.HasPrefix(p, "/channel/")
+	return p == "/" || strings.HasPrefix(p, "/invite/") || strings.HasPrefix(p, "/reset/") || strings.HasPrefix(p, "/channel/")
 }
 
 // matches compares weakly, as If-None-Match does: RFC 9110, section 13.1.2.

@@ -72,6 +72,7 @@ export const api = {
   setUp: (form) => call("POST", "/api/setup", form),
   login: (form) => call("POST", "/api/auth/login", form),
   register: (form) => call("POST", "/api/auth/register", form),
+  resetPassword: (form) => call("POST", "/api/auth/reset", form),
   logout: () => call("POST", "/api/auth/logout"),
   me: () => call("GET", "/api/me"),
   users: async () => (await call("GET", "/api/users")).users,

@@ -5,6 +5,7 @@ import { Workspace } from "./model/workspace.js";
 import { invitePage } from "./pages/invite-page.js";
 import { loginPage } from "./pages/login-page.js";
 import { openingPage } from "./pages/opening-page.js";
+import { resetPage } from "./pages/reset-page.js";
 import { setupPage } from "./pages/setup-page.js";
 import { WorkspacePage } from "./pages/workspace-page.js";
 import { forgetSession, outboxMemory } from "./session-memory.js";
@@ -43,6 +44,8 @@ async function arrive(route) {
       showSetup();
     } else if (route.page === "invite") {
       showInvite(route.code);
+    } else if (route.page === "reset") {
+      showReset(route.code);
     } else {
       await openWorkspace(await patience(api.me), route.channelId);
     }
@@ -69,6 +72,15 @@ function showInvite(code) {
     show();
   };
   mount(invitePage(workspaceName, register));
+}
+
+function showReset(code) {
+  const choose = async (form) => {
+    await api.resetPassword({ ...form, code });
+    history.replaceState(null, "", addressOf("/"));
+    show();
+  };
+  mount(resetPage(choose));
 }
 
 function showLogin() {

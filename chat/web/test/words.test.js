@@ -62,7 +62,8 @@ test("routes", () => {
     assert.deepEqual(routeOf(base, base), { page: "workspace", channelId: null });
     assert.deepEqual(routeOf(base + channelPath("c1"), base), { page: "workspace", channelId: "c1" });
     assert.deepEqual(routeOf(`${base}/invite/abc`, base), { page: "invite", code: "abc" });
-    for (const path of ["/api/files/1", "/login", "/invite", "/channel/c1/more"]) {
+    assert.deepEqual(routeOf(`${base}/reset/abc`, base), { page: "reset", code: "abc" });
+    for (const path of ["/reset", "/api/files/1", "/login", "/invite", "/channel/c1/more"]) {
       assert.equal(routeOf(base + path, base), null);
     }
   }

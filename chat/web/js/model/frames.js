@@ -35,6 +35,9 @@ const effects = {
   member(workspace, { user }) {
     workspace.putUser(user);
   },
+  user(workspace, { user }) {
+    workspace.putUser(user);
+  },
   typing(workspace, { channel_id: channelId, user_id: userId }) {
     workspace.startTyping(channelId, userId);
   },

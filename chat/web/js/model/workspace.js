@@ -99,6 +99,9 @@ export class Workspace extends EventTarget {
   }
 
   putUser(user) {
+    if (user.id === this.me.id) {
+      this.me = user;
+    }
     this.setUsers([...this.users.values(), user]);
   }
 
