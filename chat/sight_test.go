@@ -168,7 +168,7 @@ func TestSightFollowsChannelsAndRoles(t *testing.T) {
 			t.Helper()
 			if told {
 				c.owner.call("PATCH", "/api/users/"+other.ID.String(), object{"role": role}).want(200)
-			} else if _, _, err := s.Store.ChangeStanding(t.Context(), other.ID, store.Standing{Role: &role}, func(store.User) error { return nil }); err != nil {
+			} else if _, _, err := s.Store.ChangeStanding(t.Context(), other.ID, store.StandingParams{Role: &role}, func(store.User) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
 		}

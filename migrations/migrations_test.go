@@ -95,8 +95,6 @@ func insertData(t *testing.T, conn *pgx.Conn) {
 		`pins (message_id, channel_id, pinned_by) VALUES (` + one + `, ` + one + `, ` + one + `)`,
 		`saves (id, user_id, message_id) VALUES (` + one + `, ` + one + `, ` + one + `)`,
 		`thread_followers (user_id, message_id, read_seq) VALUES (` + one + `, ` + one + `, 1)`,
-		`messages (id, channel_id, seq, author_id, client_id, body, created_at)
-			VALUES (` + one + `, ` + one + `, 1, ` + one + `, ` + one + `, 'hello', now())`,
 		`invite_channels (invite_id, channel_id) VALUES (` + one + `, ` + one + `)`,
 		`password_resets (user_id, code_hash, expires_at) VALUES (` + one + `, '0123456789abcdef', now())`,
 		`audit_log (action) VALUES ('test.begun')`,
@@ -374,13 +372,13 @@ var refused = map[string]string{
 	`UPDATE users SET status_text = repeat('x', 101)`:                                                                                             "23514",
 	`UPDATE users SET role = 'admin'`:                                                                                                             "23514", // of the last owner
 	`UPDATE users SET active = false`:                                                                                                             "23514",
-	`INSERT INTO invite_channels VALUES (` + one + `, ` + two + `)`:                                                                               "23503",
+	`INSERT INTO invite_channels VALUES (` + one + `, gen_random_uuid())`:                                                                         "23503",
 	`INSERT INTO audit_log (action) VALUES ('anything at all')`:                                                                                   "23514",
 	`UPDATE audit_log SET ip = ''`:                                                                                                                "42501", // it only grows
 	`UPDATE audit_log SET ip = '' WHERE false`:                                                                                                    "42501",
-	`DELETE FROM audit_log`:                                                                                                                       "42501",
-	`TRUNCATE audit_log`:                                                                                                                          "42501",
-	`SET session_replication_role = replica; DELETE FROM audit_log`:                                                                               "42501",
+	`DELETE FROM audit_log`: "42501",
+	`TRUNCATE audit_log`:    "42501",
+	`SET session_replication_role = replica; DELETE FROM audit_log`: "42501",
 }
 
 // The database itself refuses what must never be.

@@ -48,7 +48,6 @@ func TestStatementsOfACall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "Bob"
 	ctx := t.Context()
 	messages, _, err := in.Messages(ctx, in.channelNamed(t, "one"), Page{})
 	if err != nil {
