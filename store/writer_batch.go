@@ -59,7 +59,7 @@ const storeBatch = `
 		FROM judged WHERE known_id IS NULL AND member AND NOT archived AND (parent_id IS NULL OR parent_seq IS NOT NULL)
 	), stored AS (
 		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, parent_seq, also_to_channel)
-		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev, parent_seq, also_to_channel FROM accepted
+		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev, parent_seq, coalesce(also_to_channel, false) FROM accepted
 	), counted AS (
 		UPDATE channels c SET last_seq = newest.seq, last_rev = newest.rev
 		FROM (SELECT channel_id, max(seq) AS seq, max(rev) AS rev FROM accepted GROUP BY channel_id) newest WHERE c.id = newest.channel_id
@@ -212,7 +212,11 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 	n := len(batch)
 	ids, authors, clients := make([][16]byte, n), make([][16]byte, n), make([][16]byte, n)
 	channels, bodies := make([][16]byte, n), make([]string, n)
-	parents, also := make([]pgtype.UUID, n), make([]bool, n)
+	var parents []pgtype.UUID // and also are none at all, which is read as NULL for each, when there are no replies
+	var also []bool
+	if slices.ContainsFunc(batch, func(p *pending) bool { return p.ParentID != nil }) {
+		parents, also = make([]pgtype.UUID, n), make([]bool, n)
+	}
 	locked := map[[16]byte]bool{}
 	for i, p := range batch {
 		ids[i], authors[i], clients[i], channels[i], bodies[i] = p.id, p.AuthorID, p.ClientID, p.ChannelID, p.Body
