@@ -99,16 +99,18 @@ func (d *delivery) lacks(g page) bool {
 	return p != nil && p.cursor < g.To
 }
 
-// fill takes a page that was fetched.
+// fill takes a page that was fetched. One that is not what is missing now, because some of it came meanwhile, is asked for
+// anew: what came may be older than what the page says of it.
 func (d *delivery) fill(g page, write func(frames []byte)) {
-	if !d.lacks(g) {
+	p := d.channels[g.ChannelID]
+	if p == nil || p.cursor+1 != g.From {
 		return
 	}
-	p := d.channels[g.ChannelID]
-	if g.messages != nil && g.messages.last > p.seq {
-		write(g.messages.after(p.seq))
-	}
+	// First the changes of what the client has: if it comes back by the seq of a new message, it is not asked about them.
 	write(g.others)
+	if g.messages != nil {
+		write(g.messages.frames)
+	}
 	p.cursor, p.seq = g.To, max(p.seq, g.lastSeq)
 	d.settle(g.ChannelID, p, write)
 }

@@ -204,7 +204,7 @@ func TestChangesOfMessagesAreCaughtUp(t *testing.T) {
 		types = append(types, f.Type)
 		got[f.message(t).Seq] = f.message(t)
 	}
-	want := []string{"message", "message", "message_updated", "message_updated", "message_deleted", "message_deleted"}
+	want := []string{"message_updated", "message_updated", "message_deleted", "message_deleted", "message", "message"}
 	if diff := cmp.Diff(want, types); diff != "" {
 		t.Errorf("events (-want +got)\n%s", diff)
 	}
