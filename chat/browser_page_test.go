@@ -148,7 +148,7 @@ func (p *page) keys(text string) {
 func (p *page) press(key string, modifiers ...chromedp.Modifier) {
 	p.t.Helper()
 	event := input.DispatchKeyEventParams{Type: "keyDown", Key: key, Code: key}
-	event.WindowsVirtualKeyCode = map[string]int64{"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33}[key]
+	event.WindowsVirtualKeyCode = map[string]int64{"Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "End": 35, "ArrowUp": 38}[key]
 	if key == "Enter" {
 		event.Text = "\r"
 	}

@@ -1,7 +1,12 @@
 import { el, icon, setAttribute } from "../dom.js";
 import { channelTitle } from "./channel-names.js";
 
-/** The name and topic of the channel, and how many people are here. Event (bubbling): "open-sidebar". */
+const collections = { threads: ["reply", "Threads"], pins: ["pin", "Pinned messages"], saved: ["save", "Saved for later"] };
+
+/**
+ * The name and topic of the channel, and how many people are here. Events (bubbling): "open-sidebar"; "collection" with
+ * detail {kind}.
+ */
 export class ChannelHeader extends HTMLElement {
   #title = el("h2");
   #topic = el("p");
@@ -17,8 +22,14 @@ export class ChannelHeader extends HTMLElement {
     this.append(
       this.#menu,
       el("div", { class: "channel-header-text" }, this.#title, this.#topic),
+      ...Object.entries(collections).map(([kind, [name, label]]) => this.#collection(kind, name, label)),
       el("div", { class: "channel-header-members" }, icon("members"), this.#members),
     );
+  }
+
+  #collection(kind, name, label) {
+    const open = () => this.dispatchEvent(new CustomEvent("collection", { bubbles: true, detail: { kind } }));
+    return el("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick: open }, icon(name));
   }
 
   /** unreadElsewhere: whether other channels have something to read, which the phone's menu button shows. */

@@ -8,12 +8,25 @@ const LONGEST_BODY = 10_000;
 /** On a phone's keyboard Enter makes a new line, and the button sends. */
 const touchKeyboard = window.matchMedia("(hover: none) and (pointer: coarse)");
 
-/** Where messages are written. Event: "write" with detail {body}; "typing". */
+let composers = 0;
+
+/**
+ * Where messages are written, and edited. Events: "write" with detail {body}; "edited" with detail {message, body};
+ * "edit-last" when the arrow up asks for it; "typing".
+ */
 export class MessageComposer extends HTMLElement {
-  #channelId = null;
+  #draftId = null;
+  #editing = null;
+  #problemId = `composer-problem-${(composers += 1)}`;
   #copy = el("div", { class: "composer-copy", "aria-hidden": "true" });
-  #text = el("textarea", { rows: 1, enterkeyhint: "enter", "aria-describedby": "composer-problem" });
-  #problem = el("p", { id: "composer-problem", class: "composer-problem", role: "alert", hidden: true });
+  #text = el("textarea", { rows: 1, enterkeyhint: "enter", "aria-describedby": this.#problemId });
+  #problem = el("p", { id: this.#problemId, class: "composer-problem", role: "alert", hidden: true });
+  #note = el(
+    "p",
+    { class: "composer-note", role: "status", hidden: true },
+    "You are editing a message. ",
+    el("button", { type: "button", class: "text-button", onclick: () => this.#endEditing() }, "Cancel"),
+  );
 
   connectedCallback() {
     const form = el(
@@ -25,16 +38,37 @@ export class MessageComposer extends HTMLElement {
     form.addEventListener("submit", (event) => this.#submit(event));
     this.#text.addEventListener("input", () => this.#changed());
     this.#text.addEventListener("keydown", (event) => this.#key(event, form));
-    this.append(form, this.#problem);
+    this.append(this.#note, form, this.#problem);
   }
 
   /** Writes to another channel from now on; what was begun there is taken up again. */
   open(channel) {
-    this.#channelId = channel.id;
-    const label = `Message ${channelTitle(channel)}`;
+    this.begin(channel.id, `Message ${channelTitle(channel)}`);
+  }
+
+  /** Writes under a label; what was begun under the id is taken up again. */
+  begin(draftId, label) {
+    this.#draftId = draftId;
+    this.#editing = null;
+    this.#note.hidden = true;
     this.#text.setAttribute("aria-label", label);
     this.#text.placeholder = label;
-    this.#setText(loadDraft(channel.id));
+    this.#setText(loadDraft(draftId));
+  }
+
+  /** Edits a message; what was being written waits. */
+  edit(message) {
+    this.#editing = message;
+    this.#note.hidden = false;
+    this.#setText(message.body);
+    this.focus();
+  }
+
+  #endEditing() {
+    this.#editing = null;
+    this.#note.hidden = true;
+    this.#setText(loadDraft(this.#draftId));
+    this.focus();
   }
 
   focus() {
@@ -45,6 +79,12 @@ export class MessageComposer extends HTMLElement {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing && !touchKeyboard.matches) {
       event.preventDefault();
       form.requestSubmit();
+    } else if (event.key === "ArrowUp" && this.#text.value === "" && !this.#editing) {
+      event.preventDefault();
+      this.dispatchEvent(new Event("edit-last"));
+    } else if (event.key === "Escape" && this.#editing) {
+      event.stopPropagation();
+      this.#endEditing();
     }
   }
 
@@ -54,6 +94,9 @@ export class MessageComposer extends HTMLElement {
     const length = Array.from(body).length;
     if (length > LONGEST_BODY) {
       this.#showProblem(`A message holds up to ${LONGEST_BODY.toLocaleString()} characters; this one has ${length.toLocaleString()}.`);
+    } else if (body && this.#editing) {
+      this.dispatchEvent(new CustomEvent("edited", { detail: { message: this.#editing, body } }));
+      this.#endEditing();
     } else if (body) {
       this.#setText("");
       this.dispatchEvent(new CustomEvent("write", { detail: { body } }));
@@ -64,8 +107,8 @@ export class MessageComposer extends HTMLElement {
   #changed() {
     this.#grow();
     this.#showProblem("");
-    saveDraft(this.#channelId, this.#text.value);
-    if (this.#text.value.trim()) {
+    this.#keepDraft();
+    if (this.#text.value.trim() && !this.#editing) {
       this.dispatchEvent(new Event("typing"));
     }
   }
@@ -74,7 +117,13 @@ export class MessageComposer extends HTMLElement {
     this.#text.value = text;
     this.#grow();
     this.#showProblem("");
-    saveDraft(this.#channelId, text);
+    this.#keepDraft();
+  }
+
+  #keepDraft() {
+    if (!this.#editing) {
+      saveDraft(this.#draftId, this.#text.value);
+    }
   }
 
   #grow() {

@@ -7,8 +7,9 @@ import { avatar } from "./avatar.js";
 const shown = new WeakMap();
 
 /**
- * Makes the element of one row of a message list. `list` is what it needs of that: colourOf(userId), and
- * retry(pending) and discard(pending) for messages that failed.
+ * Makes the element of one row of a message list. `list` is what it needs of that: colourOf(userId), isMe(userId), and
+ * retry(pending) and discard(pending) for messages that failed. Events (bubbling), each with detail {message}:
+ * "message-menu" and, with {emoji}, "message-react"; "message-thread".
  */
 export function makeRow(row, list) {
   switch (row.kind) {
@@ -43,7 +44,56 @@ function updateMessage(element, row, list) {
   element.toggleAttribute("data-lead", row.lead);
   element.dataset.state = row.pending?.state ?? "stored";
   const side = row.lead ? avatar(row.author, now.colour) : time(row, "message-side-time", shortTimeOfDay(row.at));
-  element.replaceChildren(side, content(row, list));
+  const focused = element.contains(document.activeElement) && document.activeElement.dataset.control;
+  element.replaceChildren(side, content(row, list), ...(row.message && !row.message.deleted_at ? [menuButton(row.message)] : []));
+  if (focused) {
+    element.querySelector(`[data-control="${CSS.escape(focused)}"]`)?.focus();
+  }
+}
+
+function tell(event, type, detail) {
+  event.currentTarget.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
+}
+
+function menuButton(message) {
+  return el(
+    "button",
+    {
+      type: "button",
+      class: "icon-button message-more",
+      "data-control": "more",
+      "aria-label": `More about the message of ${message.author.display_name}`,
+      "aria-haspopup": "menu",
+      onclick: (event) => tell(event, "message-menu", { message }),
+    },
+    icon("more"),
+  );
+}
+
+/** What hangs under a message: its reactions and its thread. */
+function footer(message, list) {
+  const reactions = message.reactions.map(({ emoji, user_ids: userIds }) =>
+    el(
+      "button",
+      {
+        type: "button",
+        class: "message-reaction",
+        "data-control": emoji,
+        "aria-pressed": String(userIds.some(list.isMe)),
+        "aria-label": `${emoji}, ${userIds.length}`,
+        onclick: (event) => tell(event, "message-react", { message, emoji }),
+      },
+      `${emoji} ${userIds.length}`,
+    ),
+  );
+  const thread = message.reply_count > 0 && !list.inThread
+    ? el(
+        "button",
+        { type: "button", class: "text-button message-replies", "data-control": "thread", onclick: (event) => tell(event, "message-thread", { message }) },
+        message.reply_count === 1 ? "1 reply" : `${message.reply_count} replies`,
+      )
+    : null;
+  return reactions.length > 0 || thread ? el("div", { class: "message-footer" }, ...reactions, thread) : null;
 }
 
 function isSame(a, b) {
@@ -65,7 +115,11 @@ function content(row, list) {
     row.message?.edited_at && !row.message.deleted_at
       ? el("span", { class: "message-note", title: fullDate(new Date(row.message.edited_at)) }, "edited")
       : null,
-    row.pending ? pendingNote(row.pending, list) : null,
+    row.message?.pinned ? el("span", { class: "message-note" }, icon("pin"), " pinned") : null,
+    row.message?.parent_id && !list.inThread
+      ? el("button", { type: "button", class: "text-button message-replies", "data-control": "thread", onclick: (event) => tell(event, "message-thread", { message: row.message }) }, "In a thread")
+      : null,
+    row.message ? footer(row.message, list) : pendingNote(row.pending, list),
   );
 }
 

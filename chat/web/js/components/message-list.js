@@ -1,5 +1,6 @@
 import { el, icon, renderKeyed } from "../dom.js";
 import { rowsOf } from "../model/rows.js";
+import { isShownInChannel } from "../model/thread.js";
 import { channelTitle } from "./channel-names.js";
 import { channelWelcome } from "./channel-welcome.js";
 import { makeRow, updateRow } from "./message-item.js";
@@ -34,6 +35,7 @@ export class MessageList extends HTMLElement {
   #pill = el("button", { type: "button", class: "message-pill", hidden: true }, this.#pillText, icon("down"));
   #forRows = {
     colourOf: (userId) => this.#workspace.colourOf(userId),
+    isMe: (userId) => userId === this.#workspace.me.id,
     retry: (pending) => this.#decide(() => this.#workspace.outbox.retry(pending.client_id)),
     discard: (pending) => this.#decide(() => this.#workspace.outbox.discard(pending.client_id)),
   };
@@ -97,7 +99,7 @@ export class MessageList extends HTMLElement {
     if (!this.#placed) {
       this.#quietly(() => this.#placeFirst());
     } else if (timeline.last > before) {
-      this.#newMessages(timeline.messages.filter((message) => message.seq > before));
+      this.#newMessages(timeline.messages.filter((message) => message.seq > before && isShownInChannel(message)));
     } else {
       this.#quietly(() => this.#render());
     }
@@ -140,8 +142,10 @@ export class MessageList extends HTMLElement {
     const anchor = this.#atBottom ? null : this.#findAnchor();
     const { outbox, me } = this.#workspace;
     const rows = rowsOf({
-      messages: timeline.messages,
-      pending: outbox.inChannel(this.#channelId).filter((item) => item.state !== "stored" || item.seq > timeline.last),
+      messages: timeline.messages.filter(isShownInChannel),
+      pending: outbox
+        .inChannel(this.#channelId)
+        .filter((item) => !item.parent_id && (item.state !== "stored" || item.seq > timeline.last)),
       me,
       unreadAfter: this.#unreadAfter,
     });

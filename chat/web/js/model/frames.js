@@ -26,8 +26,11 @@ const effects = {
   message_deleted(workspace, { message }) {
     workspace.update(message);
   },
-  gap(workspace, { channel_id: channelId, to }) {
-    workspace.promise(channelId, to);
+  reaction(workspace, { channel_id: channelId, message_id: messageId, reactions }) {
+    workspace.setReactions(channelId, messageId, reactions);
+  },
+  gap(workspace, { channel_id: channelId, from, to }) {
+    workspace.gap(channelId, from, to);
   },
   channel(workspace, { channel }) {
     workspace.putChannel(channel);

@@ -40,10 +40,12 @@ export class Outbox extends EventTarget {
     return this.#items.filter((item) => item.channel_id === channelId);
   }
 
-  add(channelId, body) {
+  /** parentId: of a reply, what its thread is about. */
+  add(channelId, body, parentId = null) {
     const item = {
       client_id: newUuid(),
       channel_id: channelId,
+      parent_id: parentId,
       body,
       created_at: new Date().toISOString(),
       state: "waiting",

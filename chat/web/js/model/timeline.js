@@ -77,6 +77,11 @@ export class Timeline {
     return true;
   }
 
+  /** The message held under an id, if there is one. */
+  find(id) {
+    return this.messages.find((message) => message.id === id);
+  }
+
   #takeEarly() {
     const taken = [];
     for (const seq of this.#early.keys()) {

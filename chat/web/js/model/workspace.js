@@ -1,6 +1,7 @@
 import { applyFrame } from "./frames.js";
 import { Outbox } from "./outbox.js";
 import { avatarColours } from "./people.js";
+import { isShownInChannel, Thread } from "./thread.js";
 import { Timeline } from "./timeline.js";
 
 const PAGE_SIZE = 50;
@@ -21,7 +22,7 @@ const TYPING_TOLD_EVERY_MS = 3_000;
 /**
  * All that the client knows of the workspace, kept true by HTTP and the connection; without DOM.
  *
- * Events: "channels", "people", "connection"; "timeline", "typing" and "outbox" with detail {channelId};
+ * Events: "channels", "people", "connection"; "timeline", "typing" and "outbox" with detail {channelId}; "thread";
  * "notice" with detail {message}; "ended" when the login is no longer valid.
  */
 export class Workspace extends EventTarget {
@@ -38,6 +39,7 @@ export class Workspace extends EventTarget {
   #colours = new Map();
   #meeting = false;
   #timelines = new Map();
+  #thread = null;
   #typing = new Map();
   #typingTold = new Map();
   #catchingUp = new Set();
@@ -208,12 +210,80 @@ export class Workspace extends EventTarget {
       this.#timelineChanged(message.channel_id);
     }
     this.#fillLater(message.channel_id);
+    this.#changeThread(this.#thread?.receive(message));
   }
 
   /** Takes an edited or deleted message. */
   update(message) {
     if (this.#timelines.get(message.channel_id)?.update(message)) {
       this.#timelineChanged(message.channel_id);
+    }
+    this.#changeThread(this.#thread?.update(message));
+  }
+
+  /** Takes all the reactions that a message has now. */
+  setReactions(channelId, messageId, reactions) {
+    const held = this.#timelines.get(channelId)?.find(messageId) ?? this.#thread?.find(messageId);
+    if (held) {
+      this.update({ ...held, reactions });
+    }
+  }
+
+  /** These messages were not sent: new ones are read as what is missing, and among older ones some have changed. */
+  gap(channelId, from, to) {
+    const timeline = this.#timelines.get(channelId);
+    if (timeline?.loaded && from <= timeline.last) {
+      this.#begin(channelId, timeline);
+    } else {
+      this.promise(channelId, to);
+    }
+  }
+
+  // Threads.
+
+  /** The thread that is open; null when there is none. */
+  get thread() {
+    return this.#thread;
+  }
+
+  /** Opens the thread of a message, or of what the message is a reply to; null closes it. */
+  async openThread(message) {
+    this.#thread = message && new Thread(message.parent_id ?? message.id, message.channel_id);
+    this.#changeThread(true);
+    await this.#readThread(this.#thread);
+  }
+
+  async #readThread(thread) {
+    while (thread && thread === this.#thread && !thread.loaded) {
+      const page = await this.#read(() => this.#api.thread(thread.id, { after: thread.last, limit: LARGEST_PAGE_SIZE }));
+      if (!page) {
+        return;
+      }
+      thread.append(page);
+      this.#changeThread(thread === this.#thread);
+    }
+  }
+
+  #changeThread(changed) {
+    if (changed) {
+      this.#tell("thread");
+    }
+  }
+
+  /** Puts an emoji under a message, or takes it back. */
+  react(message, emoji) {
+    const mine = message.reactions.find((reaction) => reaction.emoji === emoji)?.user_ids.includes(this.me.id);
+    return this.perform((api) => (mine ? api.takeBack(message.id, emoji) : api.react(message.id, emoji)));
+  }
+
+  /** Does something by the API, and tells the person if that fails. Says whether it was done. */
+  async perform(action) {
+    try {
+      await action(this.#api);
+      return true;
+    } catch (error) {
+      this.#tell(error.code === "unauthenticated" ? "ended" : "notice", { message: error.message });
+      return false;
     }
   }
 
@@ -225,6 +295,9 @@ export class Workspace extends EventTarget {
 
   /** After a reconnect: all that was missed has been replayed; what is missing still is read now. */
   resumed() {
+    if (this.#thread) {
+      this.openThread(this.#thread.message ?? { id: this.#thread.id, channel_id: this.#thread.channelId });
+    }
     for (const channel of this.channels.values()) {
       this.promise(channel.id, channel.last_seq);
     }
@@ -237,7 +310,7 @@ export class Workspace extends EventTarget {
       this.#refreshChannels();
     } else if (message.seq > channel.last_seq) {
       const own = message.author.id === this.me.id;
-      this.putChannel({ id: channel.id, last_seq: message.seq, unread: channel.unread + (own ? 0 : 1) });
+      this.putChannel({ id: channel.id, last_seq: message.seq, unread: channel.unread + (own || !isShownInChannel(message) ? 0 : 1) });
     }
   }
 
@@ -271,9 +344,10 @@ export class Workspace extends EventTarget {
 
   // Writing and reading.
 
-  send(channelId, body) {
+  /** parentId: of a reply, what its thread is about. */
+  send(channelId, body, parentId = null) {
     this.#typingTold.delete(channelId);
-    return this.outbox.add(channelId, body);
+    return this.outbox.add(channelId, body, parentId);
   }
 
   /** Tells the others that this person is writing, not more often than needed. */
@@ -332,8 +406,8 @@ export class Workspace extends EventTarget {
   }
 
   #transmit(item) {
-    const { client_id, channel_id, body } = item;
-    return this.connection.send({ type: "send", client_id, channel_id, body });
+    const { client_id, channel_id, body, parent_id } = item;
+    return this.connection.send({ type: "send", client_id, channel_id, body, ...(parent_id && { parent_id }) });
   }
 
   #connectionChanged() {

@@ -3,8 +3,11 @@ import { ChannelHeader } from "../components/channel-header.js";
 import { ChannelSidebar } from "../components/channel-sidebar.js";
 import { ConnectionStrip } from "../components/connection-strip.js";
 import { InviteDialog } from "../components/invite-dialog.js";
+import { MessageCollection } from "../components/message-collection.js";
 import { MessageComposer } from "../components/message-composer.js";
 import { MessageList } from "../components/message-list.js";
+import { MessageMenu } from "../components/message-menu.js";
+import { ThreadPanel } from "../components/thread-panel.js";
 import { TypingIndicator } from "../components/typing-indicator.js";
 import { channelTitle } from "../components/channel-names.js";
 
@@ -21,6 +24,9 @@ export class WorkspacePage extends HTMLElement {
   #typing = new TypingIndicator();
   #composer = new MessageComposer();
   #invite = new InviteDialog();
+  #thread = new ThreadPanel();
+  #menu = new MessageMenu();
+  #collection = new MessageCollection();
   #conversation = el(
     "main",
     { class: "conversation", id: "content", tabindex: "-1" },
@@ -35,12 +41,15 @@ export class WorkspacePage extends HTMLElement {
     this.#workspace = workspace;
     const veil = el("button", { type: "button", class: "sidebar-veil", tabindex: "-1", "aria-hidden": "true" });
     veil.addEventListener("click", () => this.#openSidebar(false));
-    this.append(this.#sidebar, veil, this.#conversation, this.#invite);
+    this.append(this.#sidebar, veil, this.#conversation, this.#thread, this.#invite, this.#menu, this.#collection);
     this.#sidebar.show(workspace);
     this.#strip.show(workspace);
     this.#list.show(workspace);
     this.#invite.show(api);
+    this.#thread.show(workspace);
+    this.#collection.show(workspace);
     this.#listen();
+    this.#listenToMessages();
     this.#openSidebar(false);
   }
 
@@ -50,6 +59,7 @@ export class WorkspacePage extends HTMLElement {
     const channel = channels.get(channelId) ?? channels.values().next().value;
     if (channel && channel.id !== this.#channelId) {
       this.#channelId = channel.id;
+      this.#openThread(null);
       this.#sidebar.current = channel.id;
       this.#typing.show(this.#workspace, channel.id);
       this.#composer.open(channel);
@@ -83,6 +93,42 @@ export class WorkspacePage extends HTMLElement {
       }
     });
     phone.addEventListener("change", () => this.#openSidebar(false));
+  }
+
+  /** What is done to single messages, wherever they are shown. */
+  #listenToMessages() {
+    const workspace = this.#workspace;
+    const on = (type, act) => this.addEventListener(type, (event) => act(event.detail, event));
+    on("message-menu", ({ message }, event) => {
+      const mine = message.author.id === workspace.me.id;
+      const moderates = ["owner", "admin"].includes(workspace.me.role);
+      this.#menu.open(message, event.target, { mine, mayDelete: mine || moderates });
+    });
+    on("message-thread", ({ message }) => this.#openThread(message));
+    on("close-thread", () => this.#openThread(null));
+    on("message-edit", ({ message }) => (this.#thread.shows(message) ? this.#thread.composer : this.#composer).edit(message));
+    on("message-delete", ({ message }) => workspace.perform((api) => api.deleteMessage(message.id)));
+    on("message-pin", ({ message }) => workspace.perform((api) => (message.pinned ? api.unpin(message.id) : api.pin(message.id))));
+    on("message-save", ({ message }) => workspace.perform((api) => api.save(message.id)));
+    on("message-react", ({ message, emoji }) => workspace.react(message, emoji));
+    on("collection", ({ kind }) => this.#collection.open(kind, this.#channelId));
+    this.#composer.addEventListener("edit-last", () => {
+      const mine = workspace.timeline(this.#channelId).messages.findLast((message) => message.author.id === workspace.me.id && !message.deleted_at);
+      if (mine) {
+        this.#composer.edit(mine);
+      }
+    });
+    for (const composer of [this.#composer, this.#thread.composer]) {
+      composer.addEventListener("edited", ({ detail: { message, body } }) => workspace.perform((api) => api.editMessage(message.id, body)));
+    }
+  }
+
+  #openThread(message) {
+    this.dataset.thread = message ? "open" : "closed";
+    this.#workspace.openThread(message);
+    if (!message && !phone.matches) {
+      this.#composer.focus();
+    }
   }
 
   /** On a phone either the sidebar or the conversation is in reach; elsewhere both are. */

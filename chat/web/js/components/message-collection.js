@@ -1,0 +1,74 @@
+import { el, icon } from "../dom.js";
+import { fullDate } from "../model/dates.js";
+
+const kinds = {
+  pins: { title: "Pinned messages", none: "Nothing is pinned in this channel yet.", read: (api, channelId) => api.pins(channelId) },
+  saved: { title: "Saved for later", none: "You have saved nothing yet. Only you see what you save.", read: (api) => api.saved() },
+  threads: { title: "Threads", none: "Threads that you start, reply in or are mentioned in come here.", read: (api) => api.threads() },
+};
+
+/** A list of messages from here and there. Event (bubbling): "message-thread" with detail {message}. */
+export class MessageCollection extends HTMLElement {
+  #workspace;
+  #title = el("h2", { id: "collection-title" });
+  #list = el("ul", { class: "collection-list" });
+  #dialog = el(
+    "dialog",
+    { class: "dialog", "aria-labelledby": "collection-title", onclick: (event) => event.target === this.#dialog && this.#dialog.close() },
+    el(
+      "div",
+      { class: "dialog-body" },
+      el(
+        "header",
+        { class: "dialog-head" },
+        el("div", {}, this.#title),
+        el("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => this.#dialog.close() }, icon("close")),
+      ),
+      this.#list,
+    ),
+  );
+
+  show(workspace) {
+    this.#workspace = workspace;
+    this.append(this.#dialog);
+  }
+
+  /** Opens a kind of list: "pins" of a channel, "saved" or "threads". */
+  async open(kind, channelId) {
+    const { title, none, read } = kinds[kind];
+    this.#title.textContent = title;
+    this.#list.replaceChildren(el("li", {}, "Loading…"));
+    this.#dialog.showModal();
+    await this.#workspace.perform(async (api) => {
+      const items = await read(api, channelId);
+      this.#list.replaceChildren(
+        ...(items.length > 0 ? items.map((item) => this.#item(kind, item)) : [el("li", { class: "collection-none" }, none)]),
+      );
+    });
+  }
+
+  #item(kind, { message, unread }) {
+    const body = el("div", { class: "message-body" });
+    body.innerHTML = message.html; // sanitised by the server
+    const show = () => {
+      this.#dialog.close();
+      this.dispatchEvent(new CustomEvent("message-thread", { bubbles: true, detail: { message } }));
+    };
+    const remove = async (event) => {
+      const item = event.currentTarget.closest("li");
+      if (await this.#workspace.perform((api) => (kind === "pins" ? api.unpin(message.id) : api.unsave(message.id)))) {
+        item.remove();
+      }
+    };
+    return el(
+      "li",
+      {},
+      el("p", {}, el("strong", {}, message.author.display_name), " ", el("span", { class: "message-time" }, fullDate(new Date(message.created_at)))),
+      body,
+      el("button", { type: "button", class: "text-button", onclick: show }, unread > 0 ? `Open, ${unread} unread` : "Open"),
+      kind === "threads" ? null : el("button", { type: "button", class: "text-button", onclick: remove }, kind === "pins" ? "Unpin" : "Remove"),
+    );
+  }
+}
+
+customElements.define("message-collection", MessageCollection);
