@@ -66,6 +66,7 @@ func TestMessagesInTheBrowser(t *testing.T) {
 		p.resize(look.width, look.height)
 		for _, scheme := range []string{"light", "dark"} {
 			p.prefer(scheme)
+			p.wait(`document.getAnimations().every((animation) => animation.playState !== "running" || animation.effect.getTiming().iterations === Infinity)`)
 			p.shoot("thread-" + look.name + "-" + scheme)
 		}
 	}
@@ -89,6 +90,8 @@ func TestMessagesInTheBrowser(t *testing.T) {
 	p.wait(`(document.querySelector("message-list .message:last-child .message-more").focus(), true)`)
 	p.press("Enter")
 	p.press("End")
+	p.press("Enter")
+	p.waitFor(".message-menu-danger", "Really delete?")
 	p.shoot("menu-desk-dark")
 	p.press("Enter")
 	p.waitFor(".message-deleted", "This message was deleted.")

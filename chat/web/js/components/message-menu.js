@@ -36,12 +36,24 @@ export class MessageMenu extends HTMLElement {
       item("reply", "Reply in thread", "message-thread"),
       item("pin", message.pinned ? "Unpin" : "Pin to channel", "message-pin"),
       item("save", "Save for later", "message-save"),
-      ...(mine ? [item("copy", "Edit", "message-edit")] : []),
-      ...(mayDelete ? [item("close", "Delete", "message-delete")] : []),
+      ...(mine ? [item("edit", "Edit", "message-edit")] : []),
+      ...(mayDelete ? [this.#deletion(choose("message-delete"))] : []),
     );
     this.#menu.showPopover();
     this.#place(anchor.getBoundingClientRect());
     this.#items[0].focus();
+  }
+
+  /** Deleting takes two presses, as it cannot be undone. */
+  #deletion(remove) {
+    const button = el("button", { type: "button", class: "message-menu-item", role: "menuitem", tabindex: "-1" }, icon("delete"), "Delete");
+    const ask = () => {
+      button.replaceChildren(icon("delete"), "Really delete?");
+      button.classList.add("message-menu-danger");
+      button.addEventListener("click", remove, { once: true });
+    };
+    button.addEventListener("click", ask, { once: true });
+    return button;
   }
 
   get #items() {
