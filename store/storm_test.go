@@ -340,7 +340,7 @@ func TestWriterKeepsItsPromises(t *testing.T) {
 						switch code := CodeOf(err); {
 						case err == nil, code == Conflict:
 						case code == NotFound && !members[[2]uuid.UUID{step.ChannelID, step.AuthorID}]:
-						case code == Invalid && step.thread: // in another channel, or deleted, or a reply already
+						case code == Invalid: // a thread in another channel, or of what is deleted or a reply; or a twin of such a one
 						default:
 							r.Errorf("%+v: %v", step, err)
 						}
