@@ -237,6 +237,8 @@ func TestThreadsOfAUser(t *testing.T) {
 	}
 	in.must(t, `DELETE FROM channel_members WHERE channel_id = $1 AND user_id = $2`, private, bob.ID)
 	in.checkThreads(t, bob, page, 0, "second 0", "first 0")
+	in.must(t, `DELETE FROM channels WHERE id = $1`, private) // takes its threads along
+	in.checkThreads(t, in.owner, page, 0, "first 0")
 	for _, cursor := range []string{"x", "1", "1.x", "-1." + uuid.NewString(), "99999999999999999999." + uuid.NewString(), "999999999999999999." + uuid.NewString()} {
 		_, err := in.Threads(t.Context(), bob.ID, ThreadPage{Cursor: cursor, Limit: 1})
 		checkInvalid(t, err, "cursor")
