@@ -65,6 +65,17 @@ func TestPictures(t *testing.T) {
 	p.waitFor(".invite-terms", "joined")
 	everyLook("inviting")
 	p.press("Escape")
+	for name, topic := range map[string]string{"garden": "what grows, and who waters it", "printers": "out of paper, again"} {
+		people[1].call("POST", "/api/channels", map[string]any{"name": name, "topic": topic}).want(201)
+	}
+	p.click(".sidebar-browse")
+	p.waitFor(".dialog-list", "who waters it")
+	everyLook("channels")
+	p.press("Escape")
+	p.click(".channel-header-members")
+	p.waitFor("channel-dialog .dialog-list", "@tove")
+	everyLook("members")
+	p.press("Escape")
 	p.resize(390, 844)
 	p.click(".channel-header-menu")
 	p.wait(`document.querySelector("channel-sidebar").getBoundingClientRect().left === 0`)

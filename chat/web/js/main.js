@@ -1,6 +1,6 @@
 import { addressOf, base } from "./address.js";
 import { api, patiently } from "./api.js";
-import { routeOf } from "./model/route.js";
+import { channelPath, routeOf } from "./model/route.js";
 import { Workspace } from "./model/workspace.js";
 import { invitePage } from "./pages/invite-page.js";
 import { loginPage } from "./pages/login-page.js";
@@ -106,8 +106,14 @@ async function openWorkspace(me, channelId) {
   workspacePage = new WorkspacePage();
   mount(workspacePage);
   workspacePage.addEventListener("leave", logOut);
+  workspacePage.addEventListener("open-channel", (event) => openChannel(event.detail.id));
   workspacePage.show(workspace, api);
   workspacePage.open(channelId);
+}
+
+function openChannel(id) {
+  history.pushState(null, "", addressOf(id ? channelPath(id) : "/"));
+  show();
 }
 
 function leaveWorkspace() {

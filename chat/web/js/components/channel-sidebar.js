@@ -6,12 +6,14 @@ import { channelMark } from "./channel-names.js";
 
 /**
  * The channels with what is unread, the people with their presence, and oneself.
- * Events (bubbling): "invite", "leave", "close-sidebar". Links are followed by the router.
+ * Events (bubbling): "browse", "direct" with detail {userId}, "invite", "leave", "close-sidebar". Links are followed by the router.
  */
 export class ChannelSidebar extends HTMLElement {
   #workspace;
   #current = null;
   #channels = el("ul");
+  #directs = el("ul");
+  #directsHead = el("h2", {}, "Direct conversations");
   #people = el("ul");
 
   show(workspace) {
@@ -48,6 +50,9 @@ export class ChannelSidebar extends HTMLElement {
       { class: "sidebar-lists", "aria-label": "Channels and people" },
       el("h2", {}, "Channels"),
       this.#channels,
+      el("button", { type: "button", class: "button sidebar-browse", onclick: () => this.#ask("browse") }, icon("menu"), "Find or make channels"),
+      this.#directsHead,
+      this.#directs,
       el("h2", {}, "People"),
       this.#people,
       this.#mayInvite() ? this.#inviteButton() : null,
@@ -82,13 +87,20 @@ export class ChannelSidebar extends HTMLElement {
     );
   }
 
-  #ask(event) {
-    this.dispatchEvent(new CustomEvent(event, { bubbles: true }));
+  #ask(event, detail) {
+    this.dispatchEvent(new CustomEvent(event, { bubbles: true, detail }));
   }
 
   #renderChannels() {
-    const channels = Array.from(this.#workspace.channels.values()).sort((a, b) => a.name.localeCompare(b.name));
-    renderKeyed(this.#channels, channels, {
+    const channels = Array.from(this.#workspace.channels.values()).sort((a, b) => a.label.localeCompare(b.label));
+    const directs = channels.filter((channel) => channel.kind === "direct");
+    this.#directsHead.hidden = directs.length === 0;
+    this.#renderList(this.#channels, channels.filter((channel) => channel.kind !== "direct"));
+    this.#renderList(this.#directs, directs);
+  }
+
+  #renderList(list, channels) {
+    renderKeyed(list, channels, {
       key: (channel) => channel.id,
       make: (channel) => this.#updateChannel(makeChannel(), channel),
       update: (item, channel) => this.#updateChannel(item, channel),
@@ -104,7 +116,7 @@ export class ChannelSidebar extends HTMLElement {
     setAttribute(link, "data-unread", unread);
     link.replaceChildren(
       channelMark(channel),
-      el("span", { class: "sidebar-name" }, channel.name),
+      el("span", { class: "sidebar-name" }, channel.name || channel.label),
       ...(unread ? unreadBadge(channel.unread) : []),
     );
     return item;
@@ -118,9 +130,21 @@ export class ChannelSidebar extends HTMLElement {
       .sort(onlineFirst);
     renderKeyed(this.#people, people, {
       key: ({ user }) => user.id,
-      make: (person) => updatePerson(makePerson(person), person),
+      make: (person) => updatePerson(this.#makePerson(person), person),
       update: updatePerson,
     });
+  }
+
+  /** A person, with whom a click begins a direct conversation. */
+  #makePerson({ user, colour }) {
+    const write = el(
+      "button",
+      { type: "button", class: "sidebar-person", title: "Write directly", onclick: () => this.#ask("direct", { userId: user.id }) },
+      avatar(user, colour, { small: true, presence: true }),
+      el("span", { class: "sidebar-name" }),
+      el("span", { class: "visually-hidden" }),
+    );
+    return el("li", {}, write);
   }
 }
 
@@ -135,19 +159,9 @@ function unreadBadge(count) {
   ];
 }
 
-function makePerson({ user, colour }) {
-  return el(
-    "li",
-    { class: "sidebar-person" },
-    avatar(user, colour, { small: true, presence: true }),
-    el("span", { class: "sidebar-name" }),
-    el("span", { class: "visually-hidden" }),
-  );
-}
-
 function updatePerson(item, { user, isOnline, isMe }) {
-  const [picture, name, presence] = item.children;
-  setAttribute(item, "data-online", isOnline);
+  const [picture, name, presence] = item.firstElementChild.children;
+  setAttribute(item.firstElementChild, "data-online", isOnline);
   setAttribute(picture.querySelector(".avatar-presence"), "data-online", isOnline);
   name.textContent = isMe ? `${user.display_name} (you)` : user.display_name;
   presence.textContent = isOnline ? ", online" : ", away";

@@ -32,11 +32,16 @@ const effects = {
   gap(workspace, { channel_id: channelId, from, to }) {
     workspace.gap(channelId, from, to);
   },
-  channel(workspace, { channel }) {
-    workspace.putChannel(channel);
+  channel(workspace, { channel, channel_id: channelId, removed }) {
+    if (removed) {
+      workspace.removeChannel(channelId);
+    } else {
+      workspace.putChannel(channel);
+    }
   },
-  member(workspace, { user }) {
+  member(workspace, { channel_id: channelId, user, left }) {
     workspace.putUser(user);
+    workspace.countMember(channelId, left ? -1 : 1);
   },
   user(workspace, { user }) {
     workspace.putUser(user);

@@ -1,3 +1,4 @@
+import { channelLabel } from "./channels.js";
 import { applyFrame } from "./frames.js";
 import { Outbox } from "./outbox.js";
 import { avatarColours } from "./people.js";
@@ -78,13 +79,35 @@ export class Workspace extends EventTarget {
   // Channels and people.
 
   setChannels(channels) {
-    this.channels = new Map(channels.map((channel) => [channel.id, channel]));
+    this.channels = new Map(channels.map((channel) => [channel.id, this.#labelled(channel)]));
     this.#tell("channels");
   }
 
+  /** Takes what is said of a channel: what is left out is as it was. */
   putChannel(channel) {
-    this.channels.set(channel.id, { ...this.channels.get(channel.id), ...channel });
+    this.channels.set(channel.id, this.#labelled({ ...this.channels.get(channel.id), ...channel }));
     this.#tell("channels");
+  }
+
+  /** Forgets a channel that is none of this person's any more. */
+  removeChannel(channelId) {
+    this.#timelines.delete(channelId);
+    this.#typing.delete(channelId);
+    if (this.channels.delete(channelId)) {
+      this.#tell("channels");
+    }
+  }
+
+  /** Notes that so many more people are in a channel. */
+  countMember(channelId, difference) {
+    const channel = this.channels.get(channelId);
+    if (channel?.members !== undefined) {
+      this.putChannel({ id: channelId, members: channel.members + difference });
+    }
+  }
+
+  #labelled(channel) {
+    return { ...channel, label: channelLabel(channel, this.users, this.me) };
   }
 
   async #refreshChannels() {
@@ -97,6 +120,7 @@ export class Workspace extends EventTarget {
   setUsers(users) {
     this.users = new Map(users.map((user) => [user.id, user]));
     this.#colours = avatarColours(users);
+    this.setChannels(Array.from(this.channels.values()));
     this.#tell("people");
   }
 
@@ -309,8 +333,8 @@ export class Workspace extends EventTarget {
     if (!channel) {
       this.#refreshChannels();
     } else if (message.seq > channel.last_seq) {
-      const own = message.author.id === this.me.id;
-      this.putChannel({ id: channel.id, last_seq: message.seq, unread: channel.unread + (own || !isShownInChannel(message) ? 0 : 1) });
+      const quiet = message.author.id === this.me.id || !isShownInChannel(message) || ["mentions", "none"].includes(channel.notify);
+      this.putChannel({ id: channel.id, last_seq: message.seq, unread: channel.unread + (quiet ? 0 : 1) });
     }
   }
 

@@ -1,6 +1,8 @@
 import { el } from "../dom.js";
+import { ChannelDialog } from "../components/channel-dialog.js";
 import { ChannelHeader } from "../components/channel-header.js";
 import { ChannelSidebar } from "../components/channel-sidebar.js";
+import { ChannelsDialog } from "../components/channels-dialog.js";
 import { ConnectionStrip } from "../components/connection-strip.js";
 import { InviteDialog } from "../components/invite-dialog.js";
 import { MessageCollection } from "../components/message-collection.js";
@@ -13,9 +15,10 @@ import { channelTitle } from "../components/channel-names.js";
 
 const phone = window.matchMedia("(width <= 48rem)");
 
-/** The workspace: sidebar, and the conversation of one channel. Event (bubbling): "leave". */
+/** The workspace: sidebar, and the conversation of one channel. Events (bubbling): "leave"; "open-channel" with detail {id}. */
 export class WorkspacePage extends HTMLElement {
   #workspace;
+  #api;
   #channelId = null;
   #sidebar = new ChannelSidebar();
   #header = new ChannelHeader();
@@ -27,6 +30,8 @@ export class WorkspacePage extends HTMLElement {
   #thread = new ThreadPanel();
   #menu = new MessageMenu();
   #collection = new MessageCollection();
+  #channels = new ChannelsDialog();
+  #about = new ChannelDialog();
   #conversation = el(
     "main",
     { class: "conversation", id: "content", tabindex: "-1" },
@@ -39,15 +44,18 @@ export class WorkspacePage extends HTMLElement {
 
   show(workspace, api) {
     this.#workspace = workspace;
+    this.#api = api;
     const veil = el("button", { type: "button", class: "sidebar-veil", tabindex: "-1", "aria-hidden": "true" });
     veil.addEventListener("click", () => this.#openSidebar(false));
-    this.append(this.#sidebar, veil, this.#conversation, this.#thread, this.#invite, this.#menu, this.#collection);
+    this.append(this.#sidebar, veil, this.#conversation, this.#thread, this.#invite, this.#menu, this.#collection, this.#channels, this.#about);
     this.#sidebar.show(workspace);
     this.#strip.show(workspace);
     this.#list.show(workspace);
     this.#invite.show(api);
     this.#thread.show(workspace);
     this.#collection.show(workspace);
+    this.#channels.show(workspace, api);
+    this.#about.show(workspace, api);
     this.#listen();
     this.#listenToMessages();
     this.#openSidebar(false);
@@ -73,7 +81,7 @@ export class WorkspacePage extends HTMLElement {
   }
 
   #listen() {
-    this.#workspace.addEventListener("channels", () => this.#renderHeader());
+    this.#workspace.addEventListener("channels", () => this.#channelsChanged());
     this.#workspace.addEventListener("people", () => this.#renderHeader());
     this.#composer.addEventListener("write", (event) => {
       this.#workspace.send(this.#channelId, event.detail.body);
@@ -85,6 +93,12 @@ export class WorkspacePage extends HTMLElement {
       this.#openSidebar(false);
       this.#invite.open();
     });
+    this.addEventListener("browse", () => {
+      this.#openSidebar(false);
+      this.#channels.open();
+    });
+    this.addEventListener("about", () => this.#about.open(this.#workspace.channels.get(this.#channelId)));
+    this.addEventListener("direct", (event) => this.#writeTo(event.detail.userId));
     this.addEventListener("open-sidebar", () => this.#openSidebar(true));
     this.addEventListener("close-sidebar", () => this.#openSidebar(false));
     this.addEventListener("keydown", (event) => {
@@ -131,6 +145,30 @@ export class WorkspacePage extends HTMLElement {
     }
   }
 
+  /** Who is out of the channel that is shown is brought to another. */
+  #channelsChanged() {
+    if (this.#channelId && !this.#workspace.channels.has(this.#channelId)) {
+      this.#channelId = null;
+      this.#leadTo(this.#workspace.channels.keys().next().value);
+    } else {
+      this.#renderHeader();
+    }
+  }
+
+  async #writeTo(userId) {
+    try {
+      const channel = await this.#api.openDirect([userId]);
+      this.#workspace.putChannel(channel);
+      this.#leadTo(channel.id);
+    } catch (error) {
+      this.#workspace.notice(error.message);
+    }
+  }
+
+  #leadTo(id) {
+    this.dispatchEvent(new CustomEvent("open-channel", { bubbles: true, detail: { id } }));
+  }
+
   /** On a phone either the sidebar or the conversation is in reach; elsewhere both are. */
   #openSidebar(open) {
     const wasOpen = this.dataset.sidebar === "open";
@@ -146,11 +184,10 @@ export class WorkspacePage extends HTMLElement {
   }
 
   #renderHeader() {
-    const { channels, users, unread, name } = this.#workspace;
+    const { channels, unread, name } = this.#workspace;
     const channel = channels.get(this.#channelId);
     if (channel) {
-      const members = Array.from(users.values()).filter((user) => user.active).length;
-      this.#header.render({ channel, members, unreadElsewhere: unread > channel.unread });
+      this.#header.render({ channel, unreadElsewhere: unread > channel.unread });
       document.title = `${unread > 0 ? `(${unread}) ` : ""}${channelTitle(channel)} · ${name} – Snug`;
     }
   }

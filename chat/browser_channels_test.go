@@ -1,0 +1,93 @@
+package chat_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"snug/chat/chattest"
+	"snug/store"
+)
+
+// Two people make, find, join, describe and leave a channel, bring each other in, and write directly.
+func TestTwoBrowsersUseChannels(t *testing.T) {
+	server := chattest.Start(t, chattest.Options{})
+	owner := setUp(t, server)
+	owner.invite("bob")
+	ada, bob := browse(t, "ada"), browse(t, "bob")
+	ada.signIn(server.URL, "ada")
+	bob.signIn(server.URL, "bob")
+
+	// Ada makes a channel, with the keyboard alone.
+	ada.tabTo("the channels", ".sidebar-browse")
+	ada.press("Enter")
+	ada.waitFor("channels-dialog .dialog-empty", "no other channel")
+	ada.fill("channel-name", "Team Lunch")
+	ada.fill("channel-topic", "what and where")
+	ada.press("Enter")
+	ada.waitFor("channel-header h2", "#team-lunch")
+	ada.waitFor("channel-header p", "what and where")
+	ada.waitFor(".channel-header-members", "1 person")
+	ada.say("Soup today")
+
+	// Bob finds it.
+	bob.click(".sidebar-browse")
+	bob.waitFor("channels-dialog .dialog-list", "what and where")
+	if tree := bob.accessible(); !slices.Contains(tree, "button Join #team-lunch") || !slices.Contains(tree, "dialog Channels") {
+		t.Errorf("to screen readers:\n%s", strings.Join(tree, "\n"))
+	}
+	bob.click(`channels-dialog .dialog-list button`)
+	bob.waitFor("channel-header h2", "#team-lunch")
+	bob.waitFor(".message-body", "Soup today")
+	ada.waitFor(".channel-header-members", "2 people")
+
+	// The topic is changed, and seen by both.
+	ada.click(".channel-header-members")
+	ada.waitFor("channel-dialog .dialog-list", "@bob")
+	ask[string](ada, `document.getElementById("about-topic").value = ""`)
+	ada.fill("about-topic", "soup")
+	ada.press("Enter")
+	bob.waitFor("channel-header p", "soup")
+
+	// Ada takes Bob out, who is led elsewhere, and brings him back in.
+	ada.click(`channel-dialog .dialog-list .text-button`)
+	bob.waitFor("channel-header h2", "#general")
+	bob.wait(`document.querySelectorAll(".sidebar-channel").length === 1`)
+	ada.waitFor("channel-dialog .dialog-row option", "@bob")
+	ada.click(`channel-dialog .dialog-row:has(select) button`)
+	ada.waitFor("channel-dialog .dialog-list", "@bob")
+	ada.press("Escape")
+	bob.waitFor(".sidebar-channel", "team-lunch")
+	bob.click(`.sidebar-channel[href*="` + channelNamed(t, owner, "team-lunch").String() + `"]`)
+	bob.waitFor("channel-header h2", "#team-lunch")
+	bob.waitFor(".message-body", "Soup today")
+
+	// Bob leaves.
+	bob.click(".channel-header-members")
+	bob.waitFor("channel-dialog .dialog-list", "@ada")
+	bob.click("channel-dialog .dialog-body > .button:last-child")
+	bob.waitFor("channel-header h2", "#general")
+	ada.waitFor(".channel-header-members", "1 person")
+
+	// A click on a person begins a direct conversation.
+	ada.click(`li:not(:first-child) > .sidebar-person`)
+	ada.waitFor("channel-header h2", "bob")
+	ada.say("between us")
+	bob.waitFor(".sidebar-badge", "1")
+	bob.waitFor(".sidebar-channel[data-unread]", "Ada")
+}
+
+func channelNamed(t *testing.T, u user, name string) uuid.UUID {
+	t.Helper()
+	var list struct{ Channels []store.Membership }
+	u.call("GET", "/api/channels", nil).want(200).into(&list)
+	for _, c := range list.Channels {
+		if c.Name == name {
+			return c.ID
+		}
+	}
+	t.Fatalf("no channel %s", name)
+	return uuid.Nil
+}
