@@ -37,6 +37,7 @@ type Channel struct {
 	Topic       string      `json:"topic"`
 	Description string      `json:"description"`
 	Archived    bool        `json:"archived"`
+	General     bool        `json:"general"`            // everybody is in it but guests
 	Members     int         `json:"members"`            // how many there are
 	UserIDs     []uuid.UUID `json:"user_ids,omitempty"` // of the people of a direct conversation
 	CreatedBy   *uuid.UUID  `json:"created_by"`         // nil: it came with the workspace
@@ -46,12 +47,13 @@ type Channel struct {
 	LastRev int64 `json:"-"` // of the channel's last change
 }
 
-const channelColumns = `c.id, c.name, c.kind, c.kind <> 'public', c.topic, c.description, c.archived, c.member_count,
+const channelColumns = `c.id, c.name, c.kind, c.kind <> 'public', c.topic, c.description, c.archived,
+	EXISTS (SELECT FROM workspace w WHERE w.general_channel_id = c.id), c.member_count,
 	c.direct_of, c.created_by, c.last_seq, c.created_at, c.last_rev`
 
 // fields are where to scan channelColumns.
 func (c *Channel) fields() []any {
-	return []any{&c.ID, &c.Name, &c.Kind, &c.Private, &c.Topic, &c.Description, &c.Archived, &c.Members,
+	return []any{&c.ID, &c.Name, &c.Kind, &c.Private, &c.Topic, &c.Description, &c.Archived, &c.General, &c.Members,
 		&c.UserIDs, &c.CreatedBy, &c.LastSeq, &c.CreatedAt, &c.LastRev}
 }
 

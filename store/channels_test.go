@@ -33,7 +33,7 @@ func TestChannelsOfAMember(t *testing.T) {
 	in.say(t, bob, secret, "one's own is not unread")
 
 	list, err := in.Channels(t.Context(), bob.ID)
-	if err != nil || len(list) != 2 || list[0].Name != "general" || list[1].Name != "secret" {
+	if err != nil || len(list) != 2 || !list[0].General || list[1].General || list[0].Name != "general" || list[1].Name != "secret" {
 		t.Fatalf("channels of a member of both: %+v, %v", list, err)
 	}
 	if c := list[1]; !c.Private || c.Kind != Private || c.Topic != "psst" || c.LastSeq != 4 || c.Unread != 3 || c.ReadSeq != 0 {

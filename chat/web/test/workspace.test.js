@@ -218,3 +218,21 @@ test("somebody who came while the connection was away is met", async () => {
   assert.equal(workspace.users.get("lin"), lin);
   assert.notEqual(workspace.colourOf("lin"), workspace.colourOf("jon"));
 });
+
+test("a channel comes, is changed, is muted and goes", async () => {
+  const { workspace, wire, add, welcome } = await setUp(0);
+  welcome();
+  wire.gets({ type: "channel", channel: { id: "lunch", kind: "public", name: "lunch", members: 1, unread: 0, last_seq: 0, read_seq: 0, notify: "all" } });
+  wire.gets({ type: "member", channel_id: "lunch", user: jon });
+  assert.equal(workspace.channels.get("lunch").members, 2);
+  wire.gets({ type: "member", channel_id: "lunch", user: jon, left: true });
+  wire.gets({ type: "channel", channel: { id: "lunch", kind: "public", name: "dinner" } });
+  const { label, members, notify } = workspace.channels.get("lunch");
+  assert.deepEqual({ label, members, notify }, { label: "#dinner", members: 1, notify: "all" });
+  wire.gets({ type: "message", message: { ...add(jon), channel_id: "lunch", seq: 1 } });
+  wire.gets({ type: "channel", channel: { id: "lunch", notify: "none", unread: 0 } });
+  wire.gets({ type: "message", message: { ...add(jon), channel_id: "lunch", seq: 2 } });
+  assert.equal(workspace.channels.get("lunch").unread, 0);
+  wire.gets({ type: "channel", channel_id: "lunch", removed: true });
+  assert.ok(!workspace.channels.has("lunch"));
+});

@@ -56,7 +56,7 @@ export class ChannelDialog extends HTMLElement {
     this.#heading.textContent = channelTitle(channel);
     this.#topic.input.value = channel.topic;
     this.#notify.value = channel.notify;
-    this.#bring.hidden = this.#workspace.me.role === "guest";
+    this.#leave.hidden = channel.general;
     this.#dialog.showModal();
     await this.#readAnew();
   }
@@ -83,11 +83,12 @@ export class ChannelDialog extends HTMLElement {
     const others = Array.from(this.#workspace.users.values()).filter((user) => user.active && !this.#present.has(user.id));
     others.sort((a, b) => a.display_name.localeCompare(b.display_name));
     this.#person.replaceChildren(...others.map((user) => el("option", { value: user.id }, `${user.display_name} (@${user.username})`)));
-    this.#bring.querySelector("button").disabled = others.length === 0;
+    this.#bring.hidden = others.length === 0 || this.#workspace.me.role === "guest";
   }
 
   #item(user) {
     const { me } = this.#workspace;
+    const mayTakeOut = user.id !== me.id && manages(this.#channel, me) && (!this.#channel.general || user.role === "guest");
     const name = user.display_name;
     const takeOut = el("button", { type: "button", class: "text-button", "aria-label": `Take ${name} out`, onclick: () => this.#takeOut(user) }, "Take out");
     return el(
@@ -95,7 +96,7 @@ export class ChannelDialog extends HTMLElement {
       {},
       avatar(user, this.#workspace.colourOf(user.id), { small: true }),
       el("div", { class: "dialog-item" }, el("strong", {}, user.id === me.id ? `${name} (you)` : name), el("span", {}, `@${user.username}`)),
-      user.id !== me.id && manages(this.#channel, me) ? takeOut : null,
+      mayTakeOut ? takeOut : null,
     );
   }
 
@@ -113,7 +114,7 @@ export class ChannelDialog extends HTMLElement {
     const done = await this.#problem.attempt(async () => this.#put(await this.#api.addMember(this.#channel.id, this.#person.value)));
     if (done) {
       await this.#readAnew();
-      this.#person.focus();
+      this.#dialog.querySelector(".dialog-head .icon-button").focus();
     }
   }
 

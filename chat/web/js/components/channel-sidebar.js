@@ -50,7 +50,7 @@ export class ChannelSidebar extends HTMLElement {
       { class: "sidebar-lists", "aria-label": "Channels and people" },
       el("h2", {}, "Channels"),
       this.#channels,
-      el("button", { type: "button", class: "button sidebar-browse", onclick: () => this.#ask("browse") }, icon("menu"), "Find or make channels"),
+      this.#workspace.me.role === "guest" ? null : this.#browseButton(),
       this.#directsHead,
       this.#directs,
       el("h2", {}, "People"),
@@ -61,6 +61,15 @@ export class ChannelSidebar extends HTMLElement {
 
   #mayInvite() {
     return ["owner", "admin"].includes(this.#workspace.me.role);
+  }
+
+  #browseButton() {
+    return el(
+      "button",
+      { type: "button", class: "button sidebar-browse", onclick: () => this.#ask("browse") },
+      icon("menu"),
+      "Find or make channels",
+    );
   }
 
   #inviteButton() {

@@ -20,7 +20,7 @@ function words(channel, workspaceName) {
   if (channel.kind === "direct") {
     return [title, "A conversation by the fire: only who is in it can read it."];
   }
-  if (channel.name === "general") {
+  if (channel.general) {
     return [`Welcome to ${workspaceName}`, `This is ${title}, the room where everybody is. Put your feet up and say hello.`];
   }
   return [`This is ${title}`, "A new room, still quiet. What is said first is remembered longest."];
