@@ -9,6 +9,23 @@ import (
 	"snug/store"
 )
 
+// What the description of the API says beyond the summaries.
+const (
+	lookDescription = "Members see their channels. All but guests see every public channel, and can read its messages before they join; " +
+		"`joined` tells which it is. Any other channel answers as one that does not exist."
+	changeDescription = "Members say what a channel is about; who made it, admins and owners rename it and archive it. " +
+		"In an archived channel nothing changes until it is brought back, by the same people."
+	deleteDescription = "By who made it, admins and owners. There is no way back. The channel that everybody is in stays."
+	notifyDescription = "`all`: every message counts as unread; `mentions`: only those that name me; `none`: the channel is muted. " +
+		"`unread` and `mentions` of the channel keep to it; `last_seq` and `read_seq` say what there is all the same."
+	leaveDescription   = "The channel that everybody is in, and direct conversations, cannot be left."
+	bringDescription   = "By any member but guests. Who is in it already stays; nobody comes if one of them is unknown or not active."
+	takeOutDescription = "By who made the channel, admins and owners. Name them in the body, or one in the query. " +
+		"Nothing of the channel reaches them any more."
+	directDescription = "The same people always have the same conversation: 201 when it is new, 200 when it was there. " +
+		"With only my own id it is a place for notes."
+)
+
 type channelsInput struct {
 	Browse bool   `query:"browse" doc:"The public channels that I am not in, by name, instead of mine"`
 	After  string `query:"after" maxLength:"80" doc:"With browse: only those whose names come after this one"`

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,5 +65,44 @@ func TestASocketOfALoginThatHasJustEndedIsClosed(t *testing.T) {
 	}
 	if other.out.closing() {
 		t.Error("another login's socket is closed")
+	}
+}
+
+// Word of who has come and who has gone may come late, in another order and twice. What counts is the rev.
+func TestLateWordOfAMove(t *testing.T) {
+	h, channel, user := runHub(t), uuid.New(), uuid.New()
+	c := &conn{out: newOutbox(1 << 20), channels: map[uuid.UUID]int64{}, who: identity{User: store.User{ID: user}}}
+	if !h.enter(c) {
+		t.Fatal("the hub is ending")
+	}
+	h.welcome(c, welcomeFrame{}, nil)
+	joined := func(rev int64) {
+		h.joined(store.Change{ChannelID: channel, Rev: rev}, store.Membership{Channel: store.Channel{ID: channel}}, user, memberFrame{})
+	}
+	left := func(rev int64) { h.left(store.Change{ChannelID: channel, Rev: rev}, user, memberFrame{}) }
+	for i, step := range []struct {
+		what func(int64)
+		rev  int64
+		in   bool
+	}{
+		{joined, 1, true}, {left, 2, false}, {joined, 1, false}, {left, 2, false}, {joined, 5, true}, {left, 2, true},
+		{left, 6, false}, {joined, 5, false}, {joined, 7, true}, {func(rev int64) { h.forget(c, channel, rev) }, 6, true},
+		{func(rev int64) { h.forget(c, channel, rev) }, 8, false}, {joined, 7, false}, {joined, 9, true},
+		{func(int64) { h.deleted(channel) }, 0, false},
+	} {
+		step.what(step.rev)
+		var in, listed bool
+		h.do(func() { _, listed = c.channels[channel]; in = h.channel(channel).conns[c] })
+		if in != step.in || listed != step.in {
+			t.Errorf("after step %d the user is in the channel: %v (%v), want %v", i, in, listed, step.in)
+		}
+	}
+	// Whoever says hello at that moment has read the memberships as they were before.
+	joined(10)
+	left(11)
+	late := &conn{out: newOutbox(1 << 20), channels: map[uuid.UUID]int64{}, who: c.who}
+	h.welcome(late, welcomeFrame{Channels: []store.Membership{{Channel: store.Channel{ID: channel, LastRev: 10}}}}, nil)
+	if items, _ := late.out.take(); len(late.channels) != 0 || strings.Contains(string(items[0].frame), channel.String()) {
+		t.Errorf("who has left is welcomed to %v: %s", late.channels, items[0].frame)
 	}
 }
