@@ -71,7 +71,7 @@ func TestChannelsAreMadeFoundAndJoined(t *testing.T) {
 	if m := bob.channel(public.ID); m.Joined || m.Unread != 0 {
 		t.Errorf("a look: %+v", m)
 	}
-	bob.call("POST", channelPath(public.ID, "/messages"), object{"client_id": uuid.New(), "body": "hi"}).refused(404, "not_found")
+	bob.call("POST", channelPath(public.ID, "/messages"), object{"client_id": uuid.New(), "body": "hi"}).refused(403, "forbidden")
 	bob.call("POST", channelPath(public.ID, "/read"), object{"seq": 1}).refused(404, "not_found")
 	var joined store.Membership
 	for range 2 {

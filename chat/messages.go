@@ -108,5 +108,17 @@ func (s *Server) storeMessage(ctx context.Context, author, channel uuid.UUID, in
 		// The first send may have timed out and been stored after all, without anybody being told.
 		s.hub.nudge(channel, stored.Message.CreatedRev)
 	}
+	if store.CodeOf(err) == store.NotFound {
+		err = s.notJoined(ctx, author, channel, err)
+	}
 	return stored, err
+}
+
+// notJoined is the error of a send to a channel that was not found: of one that the author can see, what to do.
+func (s *Server) notJoined(ctx context.Context, author, channel uuid.UUID, notFound error) error {
+	standing, err := s.store.Standing(ctx, author, channel)
+	if err != nil || standing.Member {
+		return notFound
+	}
+	return newProblem(store.Forbidden, "Join the channel first.")
 }

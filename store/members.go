@@ -200,11 +200,13 @@ func distinct(userIDs []uuid.UUID, most int) ([]uuid.UUID, error) {
 // MemberKey names a membership.
 type MemberKey struct{ UserID, ChannelID uuid.UUID }
 
+const selectJoined = `SELECT user_id, channel_id FROM channel_members WHERE joined_at > now() - make_interval(secs => $1)`
+
 // JoinedSince returns who has become a member of what in so many of the last seconds.
 func (s *Store) JoinedSince(ctx context.Context, seconds float64) ([]MemberKey, error) {
 	list, err := all(ctx, s, func(row pgx.Row) (k MemberKey, err error) {
 		err = row.Scan(&k.UserID, &k.ChannelID)
 		return k, err
-	}, `SELECT user_id, channel_id FROM channel_members WHERE joined_at > now() - make_interval(secs => $1)`, seconds)
+	}, selectJoined, seconds)
 	return list, wrap("look who has joined", err)
 }

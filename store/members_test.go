@@ -3,11 +3,14 @@ package store
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 func (in instance) create(t testing.TB, by User, name string, private bool) Membership {
@@ -307,5 +310,38 @@ func TestMovesAtOnceLeaveTheRulesIntact(t *testing.T) {
 	sends.Wait()
 	if left, err := in.Heads(t.Context(), []uuid.UUID{channel}); err != nil || len(left) != 0 {
 		t.Errorf("left of a deleted channel: %v, %v", left, err)
+	}
+}
+
+// In a large workspace what is asked often reads what it needs, and not all that there is.
+func TestChannelsAreReadByIndex(t *testing.T) {
+	in := newInstance(t)
+	in.must(t, `
+		INSERT INTO users (id, username, display_name, role, password_hash)
+		SELECT gen_random_uuid(), 'user' || i, 'x', 'member', '' FROM generate_series(1, 1000) i`)
+	in.must(t, `INSERT INTO channels (id, kind, name) SELECT gen_random_uuid(), 'public', 'channel' || i FROM generate_series(1, 1000) i`)
+	in.must(t, `
+		INSERT INTO channel_members (channel_id, user_id, joined_at)
+		SELECT c.id, u.id, now() - interval '1 day' FROM users u, channels c WHERE c.name LIKE 'channel%' AND hashtext(c.name || u.username) % 20 = 0`)
+	in.must(t, `ANALYZE`)
+	for name, q := range map[string]struct {
+		sql  string
+		args []any
+	}{
+		"mine":        {selectMemberships + ` AND m.user_id = $1 ORDER BY c.name, c.id`, []any{in.owner.ID}},
+		"one":         {selectMemberships + ` AND m.user_id = $1 AND m.channel_id = $2`, []any{in.owner.ID, in.general}},
+		"browse":      {selectPreviews + ` AND c.name > $2 ORDER BY c.name LIMIT $3`, []any{in.owner.ID, "channel5", 101}},
+		"standing":    {selectStanding, []any{in.owner.ID, in.general}},
+		"joinedSince": {selectJoined, []any{60.0}},
+		"arrivals":    {missedArrivals, []any{in.general, 1, 5, 200}},
+	} {
+		rows, _ := in.pool.Query(t.Context(), "EXPLAIN "+q.sql, q.args...)
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if all := strings.Join(plan, "\n"); regexp.MustCompile(`Seq Scan on (channel_members|users)`).MatchString(all) {
+			t.Errorf("%s:\n%s", name, all)
+		}
 	}
 }
