@@ -89,6 +89,14 @@ func TestChannelsAreMadeFoundAndJoined(t *testing.T) {
 	for range 2 {
 		bob.call("POST", channelPath(public.ID, "/leave"), nil).want(204)
 	}
+	for _, body := range []any{object{"user_ids": []uuid.UUID{bob.ID}}, nil} { // taken out in both ways
+		bob.call("POST", channelPath(public.ID, "/join"), nil).want(200)
+		below := map[bool]string{true: "/members?user_id=" + bob.ID.String(), false: "/members"}[body == nil]
+		ada.call("DELETE", channelPath(public.ID, below), body).want(204)
+		if bob.channel(public.ID).Joined {
+			t.Errorf("still in the channel after DELETE %s", below)
+		}
+	}
 	ada.call("POST", channelPath(ada.general(), "/leave"), nil).refused(403, "forbidden")
 }
 

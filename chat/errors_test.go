@@ -45,7 +45,7 @@ func TestErrorsHaveOneForm(t *testing.T) {
 	ada.call("POST", messages, `{}`).refused(422, "invalid", "client_id", "body")
 	ada.call("POST", messages, `{"client_id":"x","body":7,"extra":1}`).refused(422, "invalid", "client_id", "body", "extra")
 	ada.call("POST", messages, "a=b", "Content-Type", "text/plain").refused(422, "invalid", "body")
-	ada.call("GET", "/api/channels?browse=1", nil).refused(422, "invalid", "browse")
+	ada.call("GET", "/api/channels?colour=1", nil).refused(422, "invalid", "colour")
 }
 
 func TestBrokenHTTPIsRefused(t *testing.T) {

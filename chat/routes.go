@@ -68,7 +68,7 @@ func routes() []route {
 			described(takeOutDescription, operation("Take users out of a channel", none, (*Server).removeMembers))},
 		{"DELETE", "/api/channels/{id}/members/{user_id}", member, operation("Take a user out of a channel", none, (*Server).removeMember)},
 		{"POST", "/api/dms", member,
-			described(directDescription, operation("Open the direct conversation with users", created, (*Server).openDirect))},
+			described(directDescription, alsoAnswers(ok, operation("Open the direct conversation with users", created, (*Server).openDirect)))},
 		{"POST", "/api/channels/{id}/read", member, operation("Mark as read up to a message", ok, (*Server).markRead)},
 		{"GET", "/api/channels/{id}/messages", member, operation("A page of messages, in rising seq", ok, (*Server).listMessages)},
 		{"POST", "/api/channels/{id}/messages", member, alsoAnswers(ok, operation("Send a message", created, (*Server).sendMessage))},

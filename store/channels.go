@@ -37,11 +37,11 @@ type Channel struct {
 	Topic       string      `json:"topic"`
 	Description string      `json:"description"`
 	Archived    bool        `json:"archived"`
-	General     bool        `json:"general"`            // everybody is in it but guests
-	Members     int         `json:"members"`            // how many there are
-	UserIDs     []uuid.UUID `json:"user_ids,omitempty"` // of the people of a direct conversation
-	CreatedBy   *uuid.UUID  `json:"created_by"`         // nil: it came with the workspace
-	LastSeq     int64       `json:"last_seq"`           // of the newest message; 0 when there is none
+	General     bool        `json:"general"`                    // everybody is in it but guests
+	Members     int         `json:"members"`                    // how many there are
+	UserIDs     []uuid.UUID `json:"user_ids,omitempty"`         // of the people of a direct conversation
+	CreatedBy   *uuid.UUID  `json:"created_by" nullable:"true"` // nil: it came with the workspace
+	LastSeq     int64       `json:"last_seq"`                   // of the newest message; 0 when there is none
 	CreatedAt   time.Time   `json:"created_at"`
 
 	LastRev int64 `json:"-"` // of the channel's last change
