@@ -93,6 +93,6 @@ func routes() []route {
 		{"GET", "/api/admin/audit.csv", owner, described(auditCSVDescription, guarded("The audit log as CSV", ok, (*Server).exportAudit))},
 		{"GET", "/api/admin/status", admin, operation("How the services are, with what only operators should see", ok, (*Server).adminStatus)},
 		{"POST", "/api/admin/services/{name}/restart", admin,
-			described(restartDescription, operation("Restart a service", ok, (*Server).restartService))},
+			described(restartDescription, alsoAnswers(http.StatusAccepted, operation("Restart a service", ok, (*Server).restartService)))},
 	}
 }
