@@ -197,7 +197,7 @@ func TestDirects(t *testing.T) {
 	if _, _, err := open(guest, bob.ID); CodeOf(err) != Invalid {
 		t.Errorf("a guest with a stranger: %v", err)
 	}
-	in.moves(t, in.owner, in.create(t, bob, "shared", true).ID, guest)
+	in.moves(t, in.create(t, bob, "shared", true).ID, guest)
 	if _, created, err := open(guest, bob.ID); err != nil || !created {
 		t.Errorf("a guest with somebody known: %v", err)
 	}

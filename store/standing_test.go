@@ -1,172 +1,146 @@
 package store
 
 import (
-	"errors"
-	"sync"
-	"sync/atomic"
+	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 )
 
-// stand changes a user's role or activity, and fails the test if that is refused.
-func (in instance) stand(t *testing.T, u User, change StandingParams) (User, []uuid.UUID) {
+// crowd is people of every sort, by name, and a channel of every kind.
+type crowd struct {
+	instance
+	users    map[string]User
+	channels map[string]uuid.UUID
+}
+
+func newCrowd(t *testing.T) crowd {
 	t.Helper()
-	changed, ended, err := in.ChangeStanding(t.Context(), u.ID, change, allow)
+	in := newInstance(t)
+	c := crowd{instance: in, users: map[string]User{"ada": in.owner}}
+	for name, role := range map[string]Role{"maker": Member, "inside": Member, "outside": Member, "out": Member, "admin": Admin,
+		"guest": Guest, "stranger": Guest, "inactive": Member} {
+		c.users[name] = in.role(t, in.register(t, name), role)
+	}
+	in.must(t, `UPDATE users SET active = false WHERE id = $1`, c.users["inactive"].ID)
+	public, private := in.create(t, c.users["maker"], "public", false), in.create(t, c.users["maker"], "private", true)
+	for _, m := range []Membership{public, private} {
+		in.moves(t, m.ID, c.users["inside"], c.users["admin"], c.users["guest"], c.users["inactive"])
+	}
+	direct, _, err := in.OpenDirect(t.Context(), c.users["maker"].ID, ids(c.users["inside"]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return changed, ended
+	c.channels = map[string]uuid.UUID{"public": public.ID, "private": private.ID, "direct": direct.ID, "general": in.general, "none": uuid.New()}
+	return c
 }
 
-func TestChangeStanding(t *testing.T) {
-	in := newInstance(t)
-	bob := in.register(t, "bob")
-	session, token := in.login(t, bob, time.Now().Add(time.Hour))
-	if changed, ended := in.stand(t, bob, StandingParams{Role: new(Admin)}); changed.Role != Admin || !changed.Active || len(ended) != 0 {
-		t.Errorf("%+v, ended %v", changed, ended)
+// deeds are what can be done in a channel.
+func (c crowd) deeds(t *testing.T) map[string]func(User, uuid.UUID) error {
+	update := func(u User, channel uuid.UUID, p ChannelParams) error {
+		_, _, err := c.UpdateChannel(t.Context(), u.ID, channel, p)
+		return err
 	}
-	invite, err := in.CreateInvite(t.Context(), InviteParams{CreatedBy: bob.ID})
+	return map[string]func(User, uuid.UUID) error{
+		"look": func(u User, channel uuid.UUID) error { _, err := c.Look(t.Context(), u.ID, channel); return err },
+		"list": func(u User, channel uuid.UUID) error {
+			_, _, err := c.Members(t.Context(), u.ID, channel, "", 10)
+			return err
+		},
+		"notify": func(u User, channel uuid.UUID) error {
+			_, err := c.SetNotify(t.Context(), u.ID, channel, NotifyAll)
+			return err
+		},
+		"join": func(u User, channel uuid.UUID) error {
+			_, err := c.Join(t.Context(), u.ID, channel)
+			return c.back(t, u, channel, err)
+		},
+		"leave": func(u User, channel uuid.UUID) error {
+			_, err := c.Leave(t.Context(), u.ID, channel)
+			return c.back(t, u, channel, err)
+		},
+		"bring": func(u User, channel uuid.UUID) error {
+			_, err := c.AddMembers(t.Context(), u.ID, channel, ids(c.users["inside"]))
+			return err
+		},
+		"remove": func(u User, channel uuid.UUID) error {
+			_, err := c.RemoveMembers(t.Context(), u.ID, channel, ids(c.users["out"]))
+			return err
+		},
+		"topic": func(u User, channel uuid.UUID) error {
+			topic := uuid.NewString()
+			return update(u, channel, ChannelParams{Topic: &topic})
+		},
+		"rename": func(u User, channel uuid.UUID) error {
+			name := uuid.NewString()
+			return update(u, channel, ChannelParams{Name: &name})
+		},
+		"archive": func(u User, channel uuid.UUID) error {
+			yes := true
+			err := update(u, channel, ChannelParams{Archived: &yes})
+			c.must(t, `UPDATE channels SET archived = false WHERE id = $1`, channel)
+			return err
+		},
+	}
+}
+
+// back undoes what a join or a leave may have done: a user is a member afterwards who was one of the usual members.
+func (c crowd) back(t *testing.T, u User, channel uuid.UUID, err error) error {
+	t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	changed, ended := in.stand(t, bob, StandingParams{Active: new(false)})
-	if changed.Active || changed.Role != Admin || len(ended) != 1 || ended[0] != session.ID {
-		t.Errorf("%+v, ended %v", changed, ended)
+	if slices.Contains([]string{"outside", "ada", "stranger"}, u.Username) && channel != c.general {
+		c.must(t, `DELETE FROM channel_members WHERE channel_id = $1 AND user_id = $2`, channel, u.ID)
+	} else {
+		c.must(t, `INSERT INTO channel_members (channel_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, channel, u.ID)
 	}
-	if _, err := in.Invitation(t.Context(), invite.Code); CodeOf(err) != NotFound {
-		t.Errorf("an invite of who is not active: %v", err)
-	}
-	in.stand(t, bob, StandingParams{Active: new(true)})
-	if _, _, err := in.SessionByToken(t.Context(), token); CodeOf(err) != NotFound {
-		t.Errorf("a login from before: %v", err)
-	}
-	_, _, err = in.ChangeStanding(t.Context(), bob.ID, StandingParams{Role: new(Role("king"))}, allow)
-	checkInvalid(t, err, "role")
-	if _, _, err := in.ChangeStanding(t.Context(), uuid.New(), StandingParams{}, allow); CodeOf(err) != NotFound {
-		t.Errorf("nobody: %v", err)
-	}
-	refusal := errors.New("no")
-	if _, _, err := in.ChangeStanding(t.Context(), bob.ID, StandingParams{Active: new(false)}, func(u User) error {
-		if u.ID != bob.ID || u.Role != Admin {
-			t.Errorf("asked about %+v", u)
-		}
-		return refusal
-	}); !errors.Is(err, refusal) {
-		t.Errorf("refused: %v", err)
-	}
-	if u, err := in.User(t.Context(), bob.ID); err != nil || !u.Active {
-		t.Errorf("changed although it was refused: %+v, %v", u, err)
-	}
+	return nil
 }
 
-// Of two owners who step down at once, one does not.
-func TestTheLastOwnerStays(t *testing.T) {
-	in := newInstance(t)
-	bob := in.register(t, "bob")
-	for round := range 10 {
-		in.must(t, "UPDATE users SET role = 'owner', active = true")
-		var done atomic.Int64
-		var wait sync.WaitGroup
-		for i, u := range []User{in.owner, bob} {
-			wait.Go(func() {
-				change := StandingParams{Role: new(Member)}
-				if (round+i)%2 == 0 {
-					change = StandingParams{Active: new(false)}
-				}
-				_, _, err := in.ChangeStanding(t.Context(), u.ID, change, allow)
-				switch {
-				case err == nil:
-					done.Add(1)
-				case CodeOf(err) != Conflict:
-					t.Error(err)
-				}
-			})
-		}
-		wait.Wait()
-		if done.Load() != 1 {
-			t.Fatalf("%d of two owners stepped down", done.Load())
-		}
+// whoMay has a letter for each deed of deedOrder: yes, no (forbidden), or hidden (not found).
+var (
+	deedOrder = []string{"look", "list", "notify", "join", "leave", "bring", "remove", "topic", "rename", "archive"}
+	whoMay    = map[string]map[string]string{
+		"public":  {"maker": "yyyyyyyyyy", "inside": "yyyyyynynn", "outside": "yyhyynnnnn", "admin": "yyyyyyyyyy", "ada": "yyhyynynyy", "guest": "yyyyynnynn", "stranger": "hhhhhhhhhh", "inactive": "hhhhhhhhhh"},
+		"private": {"maker": "yyyyyyyyyy", "inside": "yyyyyynynn", "outside": "hhhhhhhhhh", "admin": "yyyyyyyyyy", "ada": "hhhhhhhhhh", "guest": "yyyyynnynn", "stranger": "hhhhhhhhhh"},
+		"direct":  {"maker": "yyyynnnnnn", "inside": "yyyynnnnnn", "outside": "hhhhhhhhhh", "admin": "hhhhhhhhhh", "ada": "hhhhhhhhhh", "guest": "hhhhhhhhhh"},
+		"general": {"ada": "yyyynyyyyn", "admin": "yyyynyyyyn", "outside": "yyyynynynn", "guest": "yyyyynnynn"},
+		"none":    {"ada": "hhhhhhhhhh", "outside": "hhhhhhhhhh"},
 	}
-}
+)
 
-func TestGuestsSeeThePeopleOfTheirChannels(t *testing.T) {
-	in := newInstance(t)
-	bob, eve := in.register(t, "bob"), in.register(t, "eve")
-	shared := in.channel(t, "shared", bob)
-	guest := in.guest(t, "gus", shared)
-	ids, err := in.ChannelIDs(t.Context(), guest.ID)
-	if err != nil || len(ids) != 1 || ids[0] != shared {
-		t.Errorf("channels of the guest: %v, %v", ids, err)
-	}
-	for viewer, want := range map[User][]User{
-		guest: {bob, guest},
-		eve:   {in.owner, bob, eve, guest},
-	} {
-		list, more, err := in.Users(t.Context(), UsersPage{Viewer: viewer.ID, Limit: 100})
-		if err != nil || more || len(list) != len(want) {
-			t.Errorf("%s sees %+v, %v", viewer.Username, list, err)
-		}
-		ids, err := in.SeenUserIDs(t.Context(), viewer.ID)
-		if err != nil || len(ids) != len(want) {
-			t.Errorf("%s sees %v, %v", viewer.Username, ids, err)
-		}
-		for _, u := range want {
-			if seen, err := in.SeenUser(t.Context(), viewer.ID, u.ID); err != nil || seen != u {
-				t.Errorf("%s sees %+v, %v", viewer.Username, seen, err)
+// Who may do what in which channel.
+func TestWhoMayInAChannel(t *testing.T) {
+	c := newCrowd(t)
+	deeds := c.deeds(t)
+	for channel, rows := range whoMay {
+		for who, row := range rows {
+			for i, deed := range deedOrder {
+				if channel == "general" && deed == "remove" && row[i] == 'y' {
+					c.must(t, `DELETE FROM channel_members WHERE user_id = $1 AND channel_id = $2`, c.users["out"].ID, c.general)
+				}
+				err := deeds[deed](c.users[who], c.channels[channel])
+				if got, want := codeOrNone(err), map[byte]Code{'y': "", 'n': Forbidden, 'h': NotFound}[row[i]]; got != want {
+					t.Errorf("%s: %s %s: %v", channel, who, deed, err)
+				}
 			}
 		}
 	}
-	if _, err := in.SeenUser(t.Context(), guest.ID, eve.ID); CodeOf(err) != NotFound {
-		t.Errorf("a guest sees a stranger: %v", err)
-	}
-	list, more, err := in.Users(t.Context(), UsersPage{Viewer: bob.ID, After: "ADA", Limit: 2})
-	if err != nil || !more || len(list) != 2 || list[0] != bob || list[1] != eve {
-		t.Errorf("a page: %+v, %v, %v", list, more, err)
-	}
 }
 
-// guest makes a guest of one channel.
-func (in instance) guest(t *testing.T, name string, channel uuid.UUID) User {
-	t.Helper()
-	invite := in.invite(t, InviteParams{Role: Guest, Channels: []uuid.UUID{channel}})
-	guest, err := in.Register(t.Context(), RegisterParams{InviteCode: invite.Code, Username: name})
-	if err != nil {
-		t.Fatal(err)
+func TestWhoIsBroughtInAndTakenOut(t *testing.T) {
+	c := newCrowd(t)
+	admin, maker, outside, public := c.users["admin"], c.users["maker"], c.users["outside"], c.channels["public"]
+	if _, err := c.RemoveMembers(t.Context(), admin.ID, c.general, ids(outside)); CodeOf(err) != Forbidden {
+		t.Errorf("somebody is taken out of #general: %v", err)
 	}
-	return guest
-}
-
-// Nobody can bring others where they could not go themselves.
-func TestChannelsOfAnInvite(t *testing.T) {
-	in := newInstance(t)
-	bob := in.register(t, "bob")
-	open, closed, mine, old := in.channel(t, "open"), in.channel(t, "closed", bob), in.channel(t, "mine", in.owner), in.channel(t, "old")
-	in.must(t, "UPDATE channels SET kind = 'private' WHERE id = ANY ($1)", []uuid.UUID{closed, mine})
-	in.must(t, "UPDATE channels SET archived = true WHERE id = $1", old)
-	invite := in.invite(t, InviteParams{Role: Member, Channels: []uuid.UUID{open, mine, mine, in.general}})
-	if len(invite.Channels) != 3 {
-		t.Errorf("channels %v", invite.Channels)
+	if moves, err := c.RemoveMembers(t.Context(), admin.ID, c.general, ids(c.users["stranger"])); err != nil || len(moves.List) != 1 {
+		t.Errorf("a guest is taken out of #general: %+v, %v", moves, err)
 	}
-	for name, id := range map[string]uuid.UUID{"closed": closed, "archived": old, "unknown": uuid.New()} {
-		_, err := in.CreateInvite(t.Context(), InviteParams{CreatedBy: in.owner.ID, Channels: []uuid.UUID{open, id}})
-		t.Log(name)
-		checkInvalid(t, err, "channels")
-	}
-	list, err := in.Invites(t.Context())
-	if err != nil || len(list) != 2 { // bob's, and this one: nothing is left of those that were refused
-		t.Errorf("%d invites, %v", len(list), err)
-	}
-	in.must(t, "UPDATE channels SET archived = true WHERE id = $1", open)
-	eve, err := in.Register(t.Context(), RegisterParams{InviteCode: invite.Code, Username: "eve"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ids, err := in.ChannelIDs(t.Context(), eve.ID); err != nil || len(ids) != 2 {
-		t.Errorf("the channels of who used it: %v, %v", ids, err)
-	}
-	if given, err := in.Invitation(t.Context(), invite.Code); err != nil || given.Workspace != "Home" || given.InvitedBy != "Ada" || given.Role != Member {
-		t.Errorf("%+v, %v", given, err)
+	for name, who := range map[string][]uuid.UUID{"inactive": ids(outside, c.users["inactive"]), "unknown": {outside.ID, uuid.New()}, "nobody": nil} {
+		if _, err := c.AddMembers(t.Context(), maker.ID, public, who); CodeOf(err) != Invalid {
+			t.Errorf("bring in %s: %v", name, err)
+		}
 	}
 }
