@@ -123,71 +123,93 @@ func TestPrivateChannelsAnswerLikeNone(t *testing.T) {
 	}
 }
 
-func TestMembersHearWhatBecomesOfAChannel(t *testing.T) {
+// cellar is a private channel of bob's with ada in it, and a socket of each, who have heard of it. Eve has heard nothing.
+type cellar struct {
+	id               uuid.UUID
+	ada, bob         user
+	adas, bobs, eves *socket
+}
+
+func openCellar(t *testing.T) cellar {
+	t.Helper()
 	s := chattest.Start(t, chattest.Options{})
-	ada := setUp(t, s)
-	bob, eve := ada.invite("bob"), ada.invite("eve")
-	adas, _ := ada.open(nil)
-	bobs, _ := bob.open(nil)
-	eves, _ := eve.open(nil)
-	for _, socket := range []*socket{adas, bobs, eves} {
+	c := cellar{ada: setUp(t, s)}
+	c.bob = c.ada.invite("bob")
+	eve := c.ada.invite("eve")
+	c.adas, _ = c.ada.open(nil)
+	c.bobs, _ = c.bob.open(nil)
+	c.eves, _ = eve.open(nil)
+	for _, socket := range []*socket{c.adas, c.bobs, c.eves} {
 		socket.next("resumed")
 	}
-	id := bob.create("cellar", true).ID
-	if f := bobs.next("channel"); f.Channel.ID != id || !f.Channel.Joined {
+	c.id = c.bob.create("cellar", true).ID
+	if f := c.bobs.next("channel"); f.Channel.ID != c.id || !f.Channel.Joined {
 		t.Errorf("who makes a channel hears %+v", f)
 	}
-	sent := bob.send(id, "first")
-	bobs.next("message")
-	bob.call("POST", channelPath(id, "/members"), object{"user_ids": []uuid.UUID{ada.ID, bob.ID}}).want(200)
-	if f := bobs.next("member"); !strings.Contains(string(f.User), ada.ID.String()) || f.ChannelID != id || f.Left {
+	sent := c.bob.send(c.id, "first")
+	c.bobs.next("message")
+	c.bob.call("POST", channelPath(c.id, "/members"), object{"user_ids": []uuid.UUID{c.ada.ID, c.bob.ID}}).want(200)
+	if f := c.bobs.next("member"); !strings.Contains(string(f.User), c.ada.ID.String()) || f.ChannelID != c.id || f.Left {
 		t.Errorf("members hear of who comes: %+v", f)
 	}
-	if f := adas.next("channel"); f.Channel.ID != id || f.Channel.LastSeq != sent.Seq || f.Channel.ReadSeq != sent.Seq || f.Channel.Members != 2 {
+	if f := c.adas.next("channel"); f.Channel.ID != c.id || f.Channel.LastSeq != sent.Seq || f.Channel.ReadSeq != sent.Seq || f.Channel.Members != 2 {
 		t.Errorf("who comes hears %+v", f)
 	}
-	ada.send(id, "second")
-	if m := adas.next("message").message(t); m.Seq != 2 {
-		t.Errorf("first came %+v", m)
-	}
-	bobs.next("message")
+	return c
+}
 
-	ada.call("PATCH", channelPath(id), object{"topic": "wine"}).want(200)
-	for _, socket := range []*socket{adas, bobs} {
-		if f := socket.next("channel"); f.Channel.ID != id || f.Channel.Topic != "wine" {
+func TestMembersHearHowAChannelIsNow(t *testing.T) {
+	c := openCellar(t)
+	both := []*socket{c.adas, c.bobs}
+	c.ada.send(c.id, "second")
+	for _, socket := range both {
+		if m := socket.next("message").message(t); m.Seq != 2 {
+			t.Errorf("first came %+v", m)
+		}
+	}
+	c.ada.call("PATCH", channelPath(c.id), object{"topic": "wine"}).want(200)
+	for _, socket := range both {
+		if f := socket.next("channel"); f.Channel.ID != c.id || f.Channel.Topic != "wine" {
 			t.Errorf("of a new topic: %+v", f)
 		}
 	}
-	ada.call("PUT", channelPath(id, "/notify"), object{"level": "none"}).want(200)
-	if f := adas.next("channel"); f.Channel.Notify != store.NotifyNone {
+	c.ada.call("PUT", channelPath(c.id, "/notify"), object{"level": "none"}).want(200)
+	if f := c.adas.next("channel"); f.Channel.Notify != store.NotifyNone {
 		t.Errorf("of what to hear: %+v", f)
 	}
-	ada.call("PUT", channelPath(id, "/notify"), object{"level": "loud"}).refused(422, "invalid", "level")
-	bob.call("PATCH", channelPath(id), object{"archived": true}).want(200)
-	adas.next("channel")
-	bobs.next("channel")
-	bob.call("POST", channelPath(id, "/messages"), object{"client_id": uuid.New(), "body": "x"}).refused(403, "forbidden")
-	bob.call("PATCH", channelPath(id), object{"archived": false}).want(200)
-	adas.next("channel")
-	bobs.next("channel")
+	c.ada.call("PUT", channelPath(c.id, "/notify"), object{"level": "loud"}).refused(422, "invalid", "level")
+	for _, archived := range []bool{true, false} {
+		c.bob.call("PATCH", channelPath(c.id), object{"archived": archived}).want(200)
+		for _, socket := range both {
+			if f := socket.next("channel"); f.Channel.Archived != archived {
+				t.Errorf("of the archive: %+v", f)
+			}
+		}
+		status := map[bool]int{true: 403, false: 201}[archived]
+		c.bob.call("POST", channelPath(c.id, "/messages"), object{"client_id": uuid.New(), "body": "x"}).want(status)
+	}
+	c.eves.nothing()
+}
 
-	bob.call("DELETE", channelPath(id, "/members/", ada.ID.String()), nil).want(204)
-	if f := adas.next("channel"); !f.Removed || f.ChannelID != id {
+func TestMembersHearOfTheEnd(t *testing.T) {
+	c := openCellar(t)
+	c.bob.call("DELETE", channelPath(c.id, "/members/", c.ada.ID.String()), nil).want(204)
+	if f := c.adas.next("channel"); !f.Removed || f.ChannelID != c.id {
 		t.Errorf("who is taken out hears %+v", f)
 	}
-	if f := bobs.next("member"); !f.Left || !strings.Contains(string(f.User), ada.ID.String()) {
+	if f := c.bobs.next("member"); !f.Left || !strings.Contains(string(f.User), c.ada.ID.String()) {
 		t.Errorf("members hear of who goes: %+v", f)
 	}
-	bob.send(id, "alone")
-	bobs.next("message")
-	ada.call("DELETE", channelPath(id), nil).refused(404, "not_found")
-	bob.call("DELETE", channelPath(id), nil).want(204)
-	if f := bobs.next("channel"); !f.Removed || f.ChannelID != id {
+	c.bob.send(c.id, "alone")
+	c.bobs.next("message")
+	c.ada.call("DELETE", channelPath(c.id), nil).refused(404, "not_found")
+	c.bob.call("DELETE", channelPath(c.id), nil).want(204)
+	if f := c.bobs.next("channel"); !f.Removed || f.ChannelID != c.id {
 		t.Errorf("of a deletion: %+v", f)
 	}
-	bob.call("GET", channelPath(id), nil).refused(404, "not_found")
-	adas.nothing()
-	eves.nothing()
+	c.bob.call("GET", channelPath(c.id), nil).refused(404, "not_found")
+	c.adas.nothing()
+	c.eves.nothing()
 }
 
 func TestDirectConversations(t *testing.T) {

@@ -143,4 +143,8 @@ func TestWhoIsBroughtInAndTakenOut(t *testing.T) {
 			t.Errorf("bring in %s: %v", name, err)
 		}
 	}
+	moves, err := c.RemoveMembers(t.Context(), maker.ID, public, ids(c.users["inside"], c.users["guest"], c.users["stranger"]))
+	if err != nil || len(moves.List) != 2 || moves.List[0].Rev != 1 || moves.List[1].Rev != 2 || moves.Channel.LastRev != 2 || moves.Channel.Members != 3 {
+		t.Errorf("two are taken out: %+v, %v", moves, err)
+	}
 }
