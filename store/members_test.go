@@ -191,7 +191,7 @@ func TestMovesAtOnceLeaveTheRulesIntact(t *testing.T) {
 func TestDeleteWhileOthersSend(t *testing.T) {
 	in := newInstance(t)
 	channel := in.create(t, in.owner, "busy", false).ID
-	writer := startWriter(t, WriterConfig{Store: in.Store, Committed: func([]Message) {}})
+	writer := startWriter(t, WriterConfig{Store: in.Store, Committed: func(_, _ []Message) {}})
 	send := func() (Stored, error) {
 		return writer.Send(t.Context(), Send{ClientID: uuid.New(), ChannelID: channel, AuthorID: in.owner.ID, Body: "x"})
 	}
