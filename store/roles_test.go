@@ -2,8 +2,6 @@ package store
 
 import (
 	"errors"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,33 +59,41 @@ func TestChangeStanding(t *testing.T) {
 	}
 }
 
-// Of two owners who step down at once, one does not.
+// Of two owners who step down at once, one does not: the second waits for the first, and sees it then.
 func TestTheLastOwnerStays(t *testing.T) {
 	in := newInstance(t)
 	bob := in.register(t, "bob")
-	for round := range 10 {
-		in.must(t, "UPDATE users SET role = 'owner', active = true")
-		var done atomic.Int64
-		var wait sync.WaitGroup
-		for i, u := range []User{in.owner, bob} {
-			wait.Go(func() {
-				change := StandingParams{Role: new(Member)}
-				if (round+i)%2 == 0 {
-					change = StandingParams{Active: new(false)}
-				}
-				_, _, err := in.ChangeStanding(t.Context(), u.ID, change, allow)
-				switch {
-				case err == nil:
-					done.Add(1)
-				case CodeOf(err) != Conflict:
-					t.Error(err)
-				}
-			})
+	in.stand(t, bob, StandingParams{Role: new(Owner)})
+	first, err := in.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Rollback(t.Context()) }()
+	if _, err := first.Exec(t.Context(), "UPDATE users SET active = false WHERE id = $1", in.owner.ID); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error)
+	go func() {
+		_, _, err := in.ChangeStanding(t.Context(), bob.ID, StandingParams{Role: new(Member)}, allow)
+		second <- err
+	}()
+	eventually(t, func() error {
+		var waiting bool
+		err := in.pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+		if err == nil && !waiting {
+			err = errors.New("the second does not wait for the first")
 		}
-		wait.Wait()
-		if done.Load() != 1 {
-			t.Fatalf("%d of two owners stepped down", done.Load())
-		}
+		return err
+	})
+	if err := first.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; CodeOf(err) != Conflict {
+		t.Errorf("the second owner who steps down: %v", err)
+	}
+	if left, err := in.FirstOwner(t.Context()); err != nil || left.ID != bob.ID {
+		t.Errorf("owner %+v, %v", left, err)
 	}
 }
 
