@@ -49,7 +49,7 @@ func routes() []route {
 		{"DELETE", "/api/invites/{id}", admin, operation("Take an invite back", none, (*Server).deleteInvite)},
 
 		{"GET", "/api/channels", member, operation("My channels, or those that I could join", ok, (*Server).listChannels)},
-		{"POST", "/api/channels", member, operation("Make a channel, with me in it", created, (*Server).createChannel)},
+		{"POST", "/api/channels", notGuest, operation("Make a channel, with me in it", created, (*Server).createChannel)},
 		{"GET", "/api/channels/{id}", member,
 			described(lookDescription, operation("A channel that I may see", ok, (*Server).getChannel))},
 		{"PATCH", "/api/channels/{id}", member,
