@@ -60,7 +60,9 @@ func TestAdminCommands(t *testing.T) {
 	}
 
 	made := r.snugOutput("", "admin", "user-create", "Bob", "--role", "admin", "--name", "Bob B.")
-	var bob struct{ User struct{ Username, Role, DisplayName string } }
+	var bob struct {
+		User struct{ Username, Role, DisplayName string }
+	}
 	if status := r.postJSON("/api/auth/login", "", `{"username":"bob","password":"`+made+`"}`, &bob); status != 200 || bob.User.Role != "admin" {
 		t.Errorf("bob, with the password that was made up: %d %+v", status, bob)
 	}
