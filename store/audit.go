@@ -113,7 +113,7 @@ type AuditEntry struct {
 
 // AuditName is somebody in the audit log, by the name they had then.
 type AuditName struct {
-	ID   *uuid.UUID `json:"id"`
+	ID   *uuid.UUID `json:"id" nullable:"true"`
 	Name string     `json:"name"`
 }
 
