@@ -142,3 +142,25 @@ func TestTheAuditLogAsCSV(t *testing.T) {
 		}
 	}
 }
+
+func TestTheAuditLogTellsOfDeletions(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{})
+	ada := setUp(t, s)
+	bob := ada.invite("bob")
+	var channel store.Membership
+	bob.call("POST", "/api/channels", object{"name": "plans"}).want(201).into(&channel)
+	for _, by := range []user{bob, ada} {
+		m := bob.send(bob.general(), "hello")
+		by.call("DELETE", "/api/messages/"+m.ID.String(), nil).want(204)
+	}
+	bob.call("DELETE", "/api/channels/"+channel.ID.String(), nil).want(204)
+	var got []string
+	for _, e := range ada.audit("limit=1000") {
+		if e.Target.Kind == "message" || e.Target.Kind == "channel" {
+			got = append(got, fmt.Sprint(e.Action, " ", e.Actor.Name, " ", e.Target.Name))
+		}
+	}
+	if want := []string{"message.deleted ada ", "channel.deleted bob plans"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -15,84 +16,107 @@ type route struct {
 
 type registration func(*Server, *fiber.App, route)
 
+// The usual statuses of answers.
+const done, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
+
 // routes is the whole API.
 func routes() []route {
-	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
-	return []route{
-		{"GET", "/api/health", public, alsoAnswers(http.StatusServiceUnavailable, raw("How the services are", ok, (*Server).getHealth))},
-		{"GET", "/metrics", public, described("Who may is set by SNUG_METRICS: nobody (404), who sends the token of the metrics, or everybody.",
-			raw("Metrics of services and chat, as Prometheus text", ok, (*Server).showMetrics))},
-		{"GET", "/api/openapi.json", public, raw("This description, for programs", ok, (*Server).describeAPI)},
-		{"GET", "/api/docs", public, raw("This description, for people", ok, (*Server).showDocs)},
-		{"GET", "/api/docs/page.css", public, raw("How that page looks", ok, (*Server).styleDocs)},
+	return slices.Concat(serverRoutes(), peopleRoutes(), channelRoutes(), messageRoutes())
+}
 
-		{"GET", "/api/setup", public, operation("Whether the instance is new", ok, (*Server).getSetup)},
+// serverRoutes are about the server and who runs it.
+func serverRoutes() []route {
+	return []route{
+		{"GET", "/api/health", public, alsoAnswers(http.StatusServiceUnavailable, raw("How the services are", done, (*Server).getHealth))},
+		{"GET", "/metrics", public, described("Who may is set by SNUG_METRICS: nobody (404), who sends the token of the metrics, or everybody.",
+			raw("Metrics of services and chat, as Prometheus text", done, (*Server).showMetrics))},
+		{"GET", "/api/openapi.json", public, raw("This description, for programs", done, (*Server).describeAPI)},
+		{"GET", "/api/docs", public, raw("This description, for people", done, (*Server).showDocs)},
+		{"GET", "/api/docs/page.css", public, raw("How that page looks", done, (*Server).styleDocs)},
+
+		{"GET", "/api/admin/audit", owner, operation("Who did what to whom, the newest first", done, (*Server).listAudit)},
+		{"GET", "/api/admin/audit.csv", owner, described(auditCSVDescription, guarded("The audit log as CSV", done, (*Server).exportAudit))},
+		{"GET", "/api/admin/status", admin, operation("How the services are, with what only operators should see", done, (*Server).adminStatus)},
+		{"POST", "/api/admin/services/{name}/restart", admin,
+			described(restartDescription, alsoAnswers(http.StatusAccepted, operation("Restart a service", done, (*Server).restartService)))},
+	}
+}
+
+// peopleRoutes are about accounts, logins and invites.
+func peopleRoutes() []route {
+	return []route{
+		{"GET", "/api/setup", public, operation("Whether the instance is new", done, (*Server).getSetup)},
 		{"POST", "/api/setup", public, operation("Begin a new instance: its owner and #general", created, (*Server).setup)},
-		{"POST", "/api/auth/login", public, operation("Log in", ok, (*Server).login)},
+		{"POST", "/api/auth/login", public, operation("Log in", done, (*Server).login)},
 		{"POST", "/api/auth/register", public, operation("Make an account with an invite", created, (*Server).register)},
-		{"GET", "/api/auth/invites/{code}", public, operation("What an invite is for", ok, (*Server).getInvitation)},
-		{"POST", "/api/auth/reset", public, operation("Choose a new password with a code, and log in", ok, (*Server).resetPassword)},
+		{"GET", "/api/auth/invites/{code}", public, operation("What an invite is for", done, (*Server).getInvitation)},
+		{"POST", "/api/auth/reset", public, operation("Choose a new password with a code, and log in", done, (*Server).resetPassword)},
 		{"POST", "/api/auth/logout", member, operation("Log out, here or everywhere, and close the logins' sockets", none, (*Server).logout)},
 
-		{"GET", "/api/me", member, operation("Who is logged in", ok, (*Server).getMe)},
-		{"PATCH", "/api/me", member, operation("Change the profile", ok, (*Server).updateMe)},
+		{"GET", "/api/me", member, operation("Who is logged in", done, (*Server).getMe)},
+		{"PATCH", "/api/me", member, operation("Change the profile", done, (*Server).updateMe)},
 		{"POST", "/api/me/password", member, operation("Change the password, and end all other logins", none, (*Server).changePassword)},
-		{"GET", "/api/me/sessions", member, operation("My logins", ok, (*Server).listSessions)},
+		{"GET", "/api/me/sessions", member, operation("My logins", done, (*Server).listSessions)},
 		{"DELETE", "/api/me/sessions/{id}", member, operation("End one of my logins, and close its sockets", none, (*Server).deleteSession)},
-		{"GET", "/api/users", member, operation("The users; for guests, those of their channels", ok, (*Server).listUsers)},
-		{"GET", "/api/users/{id}", member, operation("One of the users", ok, (*Server).getUser)},
-		{"PATCH", "/api/users/{id}", admin, described(changeUserDescription, operation("Change a role, deactivate or activate", ok, (*Server).changeUser))},
+		{"GET", "/api/users", member, operation("The users; for guests, those of their channels", done, (*Server).listUsers)},
+		{"GET", "/api/users/{id}", member, operation("One of the users", done, (*Server).getUser)},
+		{"PATCH", "/api/users/{id}", admin, described(changeUserDescription, operation("Change a role, deactivate or activate", done, (*Server).changeUser))},
 		{"POST", "/api/users/{id}/password-reset", admin,
 			described(resetDescription, operation("Make a link for a new password", created, (*Server).beginReset))},
-		{"GET", "/api/invites", admin, operation("All invites", ok, (*Server).listInvites)},
+		{"GET", "/api/invites", admin, operation("All invites", done, (*Server).listInvites)},
 		{"POST", "/api/invites", admin, operation("Make an invite", created, (*Server).createInvite)},
 		{"DELETE", "/api/invites/{id}", admin, operation("Take an invite back", none, (*Server).deleteInvite)},
+	}
+}
 
-		{"GET", "/api/channels", member, operation("My channels, or those that I could join", ok, (*Server).listChannels)},
+// channelRoutes are about channels and who is in them.
+func channelRoutes() []route {
+	return []route{
+		{"GET", "/api/channels", member, operation("My channels, or those that I could join", done, (*Server).listChannels)},
 		{"POST", "/api/channels", notGuest, operation("Make a channel, with me in it", created, (*Server).createChannel)},
 		{"GET", "/api/channels/{id}", member,
-			described(lookDescription, operation("A channel that I may see", ok, (*Server).getChannel))},
+			described(lookDescription, operation("A channel that I may see", done, (*Server).getChannel))},
 		{"PATCH", "/api/channels/{id}", member,
-			described(changeDescription, operation("Change what a channel is called and about, or archive it", ok, (*Server).updateChannel))},
+			described(changeDescription, operation("Change what a channel is called and about, or archive it", done, (*Server).updateChannel))},
 		{"DELETE", "/api/channels/{id}", member,
 			described(deleteDescription, operation("Delete a channel and all that is in it", none, (*Server).deleteChannel))},
 		{"PUT", "/api/channels/{id}/notify", member,
-			described(notifyDescription, operation("Say what I want to hear of a channel", ok, (*Server).setNotify))},
-		{"POST", "/api/channels/{id}/join", member, operation("Join a public channel", ok, (*Server).joinChannel)},
+			described(notifyDescription, operation("Say what I want to hear of a channel", done, (*Server).setNotify))},
+		{"POST", "/api/channels/{id}/join", member, operation("Join a public channel", done, (*Server).joinChannel)},
 		{"POST", "/api/channels/{id}/leave", member,
 			described(leaveDescription, operation("Leave a channel", none, (*Server).leaveChannel))},
-		{"GET", "/api/channels/{id}/members", member, operation("Who is in a channel, by username", ok, (*Server).listMembers)},
+		{"GET", "/api/channels/{id}/members", member, operation("Who is in a channel, by username", done, (*Server).listMembers)},
 		{"POST", "/api/channels/{id}/members", member,
-			described(bringDescription, operation("Bring users into a channel", ok, (*Server).addMembers))},
+			described(bringDescription, operation("Bring users into a channel", done, (*Server).addMembers))},
 		{"DELETE", "/api/channels/{id}/members", member,
 			described(takeOutDescription, operation("Take users out of a channel", none, (*Server).removeMembers))},
 		{"DELETE", "/api/channels/{id}/members/{user_id}", member, operation("Take a user out of a channel", none, (*Server).removeMember)},
 		{"POST", "/api/dms", member,
-			described(directDescription, alsoAnswers(ok, operation("Open the direct conversation with users", created, (*Server).openDirect)))},
-		{"POST", "/api/channels/{id}/read", member, operation("Mark as read up to a message", ok, (*Server).markRead)},
-		{"GET", "/api/channels/{id}/messages", member, operation("A page of messages, in rising seq", ok, (*Server).listMessages)},
-		{"POST", "/api/channels/{id}/messages", member, alsoAnswers(ok, operation("Send a message", created, (*Server).sendMessage))},
-		{"GET", "/api/channels/{id}/pins", member, operation("The pinned messages of a channel", ok, (*Server).listPins)},
-		{"GET", "/api/messages/{id}", member, operation("One message", ok, (*Server).getMessage)},
-		{"PATCH", "/api/messages/{id}", member, operation("Edit a message of mine", ok, (*Server).editMessage)},
+			described(directDescription, alsoAnswers(done, operation("Open the direct conversation with users", created, (*Server).openDirect)))},
+		{"POST", "/api/channels/{id}/read", member, operation("Mark as read up to a message", done, (*Server).markRead)},
+	}
+}
+
+// messageRoutes are about messages, and what is done to them.
+func messageRoutes() []route {
+	return []route{
+		{"GET", "/api/channels/{id}/messages", member, operation("A page of messages, in rising seq", done, (*Server).listMessages)},
+		{"POST", "/api/channels/{id}/messages", member, alsoAnswers(done, operation("Send a message", created, (*Server).sendMessage))},
+		{"GET", "/api/channels/{id}/pins", member, operation("The pinned messages of a channel", done, (*Server).listPins)},
+		{"GET", "/api/messages/{id}", member, operation("One message", done, (*Server).getMessage)},
+		{"PATCH", "/api/messages/{id}", member, operation("Edit a message of mine", done, (*Server).editMessage)},
 		{"DELETE", "/api/messages/{id}", member, operation("Delete a message: mine, or as an owner or admin anyone's", none, (*Server).deleteMessage)},
-		{"GET", "/api/messages/{id}/history", member, operation("What a message said before it was edited", ok, (*Server).listEdits)},
-		{"GET", "/api/messages/{id}/thread", member, operation("A page of a thread, in rising seq", ok, (*Server).getThread)},
-		{"POST", "/api/messages/{id}/thread/read", member, operation("Mark a thread as read up to a reply", ok, (*Server).markThreadRead)},
+		{"GET", "/api/messages/{id}/history", member, operation("What a message said before it was edited", done, (*Server).listEdits)},
+		{"GET", "/api/messages/{id}/thread", member, operation("A page of a thread, in rising seq", done, (*Server).getThread)},
+		{"POST", "/api/messages/{id}/thread/read", member, operation("Mark a thread as read up to a reply", done, (*Server).markThreadRead)},
 		{"PUT", "/api/messages/{id}/reactions/{emoji}", member, operation("Put an emoji under a message", none, (*Server).addReaction)},
 		{"DELETE", "/api/messages/{id}/reactions/{emoji}", member, operation("Take my emoji back", none, (*Server).removeReaction)},
 		{"PUT", "/api/messages/{id}/pin", member, operation("Pin a message", none, (*Server).pinMessage)},
 		{"DELETE", "/api/messages/{id}/pin", member, operation("Unpin a message", none, (*Server).unpinMessage)},
 		{"PUT", "/api/messages/{id}/save", member, operation("Put a message aside for me", none, (*Server).saveMessage)},
 		{"DELETE", "/api/messages/{id}/save", member, operation("Put it aside no more", none, (*Server).unsaveMessage)},
-		{"GET", "/api/saved", member, operation("What I have put aside", ok, (*Server).listSaves)},
-		{"GET", "/api/threads", member, operation("The threads that I started, replied in or was mentioned in", ok, (*Server).listThreads)},
+		{"GET", "/api/saved", member, operation("What I have put aside", done, (*Server).listSaves)},
+		{"GET", "/api/threads", member, operation("The threads that I started, replied in or was mentioned in", done, (*Server).listThreads)},
 		{"GET", "/api/ws", member, raw("The WebSocket: live messages", http.StatusSwitchingProtocols, (*Server).openSocket)},
-
-		{"GET", "/api/admin/audit", owner, operation("Who did what to whom, the newest first", ok, (*Server).listAudit)},
-		{"GET", "/api/admin/audit.csv", owner, described(auditCSVDescription, guarded("The audit log as CSV", ok, (*Server).exportAudit))},
-		{"GET", "/api/admin/status", admin, operation("How the services are, with what only operators should see", ok, (*Server).adminStatus)},
-		{"POST", "/api/admin/services/{name}/restart", admin,
-			described(restartDescription, alsoAnswers(http.StatusAccepted, operation("Restart a service", ok, (*Server).restartService)))},
 	}
 }

@@ -30,6 +30,8 @@ const (
 	ResetCreated    Action = "password.reset_begun"
 	PasswordReset   Action = "password.reset"
 	ServiceRestart  Action = "service.restart"
+	ChannelDeleted  Action = "channel.deleted"
+	MessageDeleted  Action = "message.deleted" // by somebody else than who wrote it
 )
 
 // Actor is who does something, and from where.

@@ -134,8 +134,11 @@ func (s *Store) DeleteChannel(ctx context.Context, userID, channelID uuid.UUID) 
 		if as.General {
 			return forbidden("Everybody is in this channel: it cannot be deleted.")
 		}
-		_, err := tx.Exec(ctx, `DELETE FROM channels WHERE id = $1`, channelID)
-		return err
+		var name string
+		if err := tx.QueryRow(ctx, `DELETE FROM channels WHERE id = $1 RETURNING name`, channelID).Scan(&name); err != nil {
+			return err
+		}
+		return record(ctx, tx, Event{Action: ChannelDeleted, Target: Target{Kind: "channel", ID: channelID, Name: name}})
 	})
 	return wrap("delete channel", err)
 }

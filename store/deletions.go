@@ -32,6 +32,9 @@ func (s *Store) DeleteMessage(ctx context.Context, userID, messageID uuid.UUID, 
 				no_saves AS (DELETE FROM saves WHERE message_id = $1)
 			UPDATE messages SET rev = $2, body = '', deleted_at = statement_timestamp(), edited_at = NULL, reactions = NULL, pinned = false
 			WHERE id = $1`)
+		if err == nil && m.author != userID {
+			err = record(ctx, m.tx, Event{Action: MessageDeleted, Target: Target{Kind: "message", ID: messageID}})
+		}
 		if err != nil || m.parentSeq == nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func TestStatementsOfACall(t *testing.T) {
 			_, _, err := in.UpdateChannel(ctx, bob.ID, busy, ChannelParams{Topic: &name})
 			return err
 		}},
-		"DeleteChannel": {5, func() error { return in.DeleteChannel(ctx, bob.ID, brief) }},
+		"DeleteChannel": {6, func() error { return in.DeleteChannel(ctx, bob.ID, brief) }},
 		"OpenDirect":    {7, func() error { _, _, err := in.OpenDirect(ctx, bob.ID, ids(other, in.owner)); return err }},
 		"Look":          {2, func() error { _, err := in.Look(ctx, other.ID, busy); return err }},
 		"Browse":        {1, func() error { _, _, err := in.Browse(ctx, other.ID, "", 100); return err }},
