@@ -98,6 +98,12 @@ func insertData(t *testing.T, conn *pgx.Conn) {
 		`invite_channels (invite_id, channel_id) VALUES (` + one + `, ` + one + `)`,
 		`password_resets (user_id, code_hash, expires_at) VALUES (` + one + `, '0123456789abcdef', now())`,
 		`audit_log (action) VALUES ('test.begun')`,
+		`file_contents (sha256) VALUES (` + sha256 + `)`,
+		`files (id, sha256, uploader_id, message_id, name, size, type, width, height, has_thumb)
+			VALUES (` + one + `, ` + sha256 + `, ` + one + `, ` + one + `, 'cat.png', 9, 'image/png', 2, 1, true)`,
+		`messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, files)
+			VALUES (` + three + `, ` + two + `, 1, ` + one + `, ` + three + `, '', now(), 1, 1, '[{"name": "cat.png"}]')`,
+		`avatars (user_id, type, picture) VALUES (` + one + `, 'image/png', 'x')`,
 	} {
 		if _, err := conn.Exec(t.Context(), "INSERT INTO "+table); err != nil {
 			t.Fatalf("%s: %v", table, err)
@@ -310,6 +316,10 @@ func TestFilesAreWhole(t *testing.T) {
 	}
 }
 
+const three = "'00000000-0000-7000-8000-000000000003'"
+
+const sha256 = "decode(repeat('ab', 32), 'hex')"
+
 const reply = "'00000000-0000-7000-8000-0000000000ee'"
 
 const one, two = "'00000000-0000-7000-8000-000000000001'", "'00000000-0000-7000-8000-000000000002'"
@@ -376,8 +386,21 @@ var refused = map[string]string{
 	`INSERT INTO audit_log (action) VALUES ('anything at all')`:                                                                                   "23514",
 	`UPDATE audit_log SET ip = ''`:                                                                                                                "42501", // it only grows
 	`UPDATE audit_log SET ip = '' WHERE false`:                                                                                                    "42501",
-	`DELETE FROM audit_log`: "42501",
-	`TRUNCATE audit_log`:    "42501",
+	`DELETE FROM file_contents`:                                                                                                                   "23503",
+	`UPDATE files SET name = 'a/b'`:                                                                                                               "23514",
+	`UPDATE files SET name = E'a\nb'`:                                                                                                             "23514",
+	`UPDATE files SET name = ''`:                                                                                                                  "23514",
+	`UPDATE files SET type = 'text'`:                                                                                                              "23514",
+	`UPDATE files SET width = NULL`:                                                                                                               "23514", // and not the height
+	`UPDATE files SET width = NULL, height = NULL`:                                                                                                "23514", // and it has a small picture
+	`UPDATE files SET width = 0`:                                                                                                                  "23514",
+	`UPDATE files SET position = 10`:                                                                                                              "23514",
+	`INSERT INTO files (id, sha256, uploader_id, message_id, name, size, type) VALUES (` + two + `, ` + sha256 + `, ` + one + `, ` + one + `, 'a', 0, 'text/plain')`: "23505", // the place is taken
+	`UPDATE messages SET files = '[]' WHERE seq = 2`:                "23514", // it is deleted
+	`UPDATE messages SET body = '' WHERE seq = 1`:                   "23514", // and there is nothing else
+	`UPDATE avatars SET type = 'image/svg+xml'`:                     "23514",
+	`DELETE FROM audit_log`:                                         "42501",
+	`TRUNCATE audit_log`:                                            "42501",
 	`SET session_replication_role = replica; DELETE FROM audit_log`: "42501",
 }
 

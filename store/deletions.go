@@ -29,8 +29,10 @@ func (s *Store) DeleteMessage(ctx context.Context, userID, messageID uuid.UUID, 
 			WITH no_edits AS (DELETE FROM message_edits WHERE message_id = $1),
 				no_reactions AS (DELETE FROM reactions WHERE message_id = $1),
 				no_pin AS (DELETE FROM pins WHERE message_id = $1),
-				no_saves AS (DELETE FROM saves WHERE message_id = $1)
-			UPDATE messages SET rev = $2, body = '', deleted_at = statement_timestamp(), edited_at = NULL, reactions = NULL, pinned = false
+				no_saves AS (DELETE FROM saves WHERE message_id = $1),
+				no_files AS (DELETE FROM files WHERE message_id = $1)
+			UPDATE messages SET rev = $2, body = '', deleted_at = statement_timestamp(), edited_at = NULL, reactions = NULL, files = NULL,
+				pinned = false
 			WHERE id = $1`)
 		if err == nil && m.author != userID {
 			err = record(ctx, m.tx, Event{Action: MessageDeleted, Target: Target{Kind: "message", ID: messageID}})

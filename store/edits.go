@@ -19,7 +19,7 @@ type Edit struct {
 // answer is Conflict. The same text changes nothing.
 func (s *Store) EditMessage(ctx context.Context, userID, messageID uuid.UUID, body string) (Change, Message, error) {
 	var check checker
-	check.body(body)
+	check.body(body, true)
 	if err := check.err(); err != nil {
 		return Change{}, Message{}, err
 	}
@@ -31,6 +31,11 @@ func (s *Store) EditMessage(ctx context.Context, userID, messageID uuid.UUID, bo
 			return errDeleted
 		case m.body == body:
 			return errUnchanged
+		}
+		var check checker
+		check.body(body, m.hasFiles)
+		if err := check.err(); err != nil {
+			return err
 		}
 		return m.exec(ctx, `
 			WITH kept AS (

@@ -21,6 +21,7 @@ type subject struct {
 	writtenAt time.Time // the body
 	deleted   bool
 	pinned    bool
+	hasFiles  bool
 }
 
 var (
@@ -73,10 +74,10 @@ func (s *Store) channelOf(ctx context.Context, userID, messageID uuid.UUID) (uui
 func (m *subject) read(ctx context.Context, userID uuid.UUID) error {
 	var member, readable, archived bool
 	err := m.tx.QueryRow(ctx, `
-		SELECT m.parent_seq, m.author_id, m.body, coalesce(m.edited_at, m.created_at), m.deleted_at IS NOT NULL, m.pinned,
+		SELECT m.parent_seq, m.author_id, m.body, coalesce(m.edited_at, m.created_at), m.deleted_at IS NOT NULL, m.pinned, m.files IS NOT NULL,
 			EXISTS (SELECT FROM channel_members cm WHERE cm.channel_id = c.id AND cm.user_id = u.id), `+mayRead+`, c.archived
 		FROM messages m JOIN channels c ON c.id = m.channel_id JOIN users u ON u.id = $2 WHERE m.id = $1`, m.id, userID).
-		Scan(&m.parentSeq, &m.author, &m.body, &m.writtenAt, &m.deleted, &m.pinned, &member, &readable, &archived)
+		Scan(&m.parentSeq, &m.author, &m.body, &m.writtenAt, &m.deleted, &m.pinned, &m.hasFiles, &member, &readable, &archived)
 	switch {
 	case noRows(err), err == nil && !readable:
 		return notFound("message")

@@ -35,16 +35,6 @@ type Reaction struct {
 	UserIDs []uuid.UUID `json:"user_ids"`
 }
 
-// File is an upload that hangs on a message.
-type File struct {
-	ID       uuid.UUID `json:"id"`
-	Name     string    `json:"name"`
-	Size     int64     `json:"size"` // bytes
-	Type     string    `json:"type"`
-	URL      string    `json:"url"`
-	ThumbURL string    `json:"thumb_url,omitempty"`
-}
-
 // Message is one message of a channel. Seq is its place there: 1, 2, 3, … without a gap.
 type Message struct {
 	ID         uuid.UUID  `json:"id"`
@@ -81,13 +71,13 @@ type Page struct {
 // messageColumns are of a message m and its author u. What most messages do not have costs nothing to read: it is null.
 const messageColumns = `m.id, m.channel_id, m.seq, m.body, m.client_id, m.created_at, m.created_rev, m.rev,
 	CASE WHEN m.parent_seq IS NOT NULL THEN (SELECT p.id FROM messages p WHERE p.channel_id = m.channel_id AND p.seq = m.parent_seq) END,
-	m.also_to_channel, m.reply_count, m.last_reply_at, m.participants, m.reactions, m.pinned, m.edited_at, m.deleted_at,
+	m.also_to_channel, m.reply_count, m.last_reply_at, m.participants, m.reactions, m.files, m.pinned, m.edited_at, m.deleted_at,
 	u.id, u.username, u.display_name, u.avatar_url`
 
 // fields are where to scan messageColumns.
 func (m *Message) fields() []any {
 	return []any{&m.ID, &m.ChannelID, &m.Seq, &m.Body, &m.ClientID, &m.CreatedAt, &m.CreatedRev, &m.Rev,
-		&m.ParentID, &m.AlsoToChannel, &m.ReplyCount, &m.LastReplyAt, &m.Participants, &m.Reactions, &m.Pinned, &m.EditedAt, &m.DeletedAt,
+		&m.ParentID, &m.AlsoToChannel, &m.ReplyCount, &m.LastReplyAt, &m.Participants, &m.Reactions, &m.Files, &m.Pinned, &m.EditedAt, &m.DeletedAt,
 		&m.Author.ID, &m.Author.Username, &m.Author.DisplayName, &m.Author.AvatarURL}
 }
 
@@ -95,8 +85,11 @@ func scanMessage(row pgx.Row) (Message, error) { return scanMessageAnd(row) }
 
 // scanMessageAnd scans messageColumns and what follows them.
 func scanMessageAnd(row pgx.Row, more ...any) (Message, error) {
-	m := Message{Files: []File{}}
+	var m Message
 	err := row.Scan(append(m.fields(), more...)...)
+	if m.Files == nil {
+		m.Files = []File{}
+	}
 	if m.Reactions == nil {
 		m.Reactions = []Reaction{}
 	}
@@ -182,11 +175,12 @@ func (w window) cut(list []Message) ([]Message, bool) {
 	return list[first:end], first > 0 || end < len(list)
 }
 
-func (c *checker) body(s string) {
+// body wants the text of a message, which may be empty where the message has something else to show.
+func (c *checker) body(s string, mayBeEmpty bool) {
 	switch {
 	case !storable(s):
 		c.wrong("body", "must be text in UTF-8 without NUL")
-	case strings.TrimSpace(s) == "":
+	case !mayBeEmpty && strings.TrimSpace(s) == "":
 		c.wrong("body", "must not be empty")
 	case utf8.RuneCountInString(s) > MaxBody:
 		c.wrong("body", fmt.Sprintf("must have at most %d characters", MaxBody))

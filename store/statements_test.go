@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,6 +57,10 @@ func TestStatementsOfACall(t *testing.T) {
 	first, last := messages[0].ID, messages[4].ID
 	reply := Send{ClientID: uuid.New(), ChannelID: messages[0].ChannelID, AuthorID: bob.ID, Body: "reply", ParentID: &first}
 	replied := in.send(t, reply)[0].ID
+	file := in.file(t, bob, "file")
+	if _, err := in.SetAvatar(ctx, in.owner.ID, Avatar{"image/png", []byte("x")}, [32]byte{}); err != nil {
+		t.Fatal(err)
+	}
 	reaction := ReactionParams{UserID: bob.ID, MessageID: last, Emoji: "👍"}
 
 	checkStatements(t, &count, map[string]call{
@@ -64,7 +69,19 @@ func TestStatementsOfACall(t *testing.T) {
 		"UserByUsername": {1, func() error { _, _, err := in.UserByUsername(ctx, "bob"); return err }},
 		"User":           {1, func() error { _, err := in.User(ctx, bob.ID); return err }},
 		"Users":          {1, func() error { _, _, err := in.Users(ctx, UsersPage{Viewer: bob.ID, Limit: 100}); return err }},
-		"UpdateProfile":  {1, func() error { _, err := in.UpdateProfile(ctx, bob.ID, ProfileParams{DisplayName: &name}); return err }},
+		"AddFile": {7, func() error {
+			_, err := in.AddFile(ctx, NewFile{Uploader: bob.ID, Name: "a", Type: "text/plain"}, 9, noPut)
+			return err
+		}},
+		"CheckQuota": {1, func() error { return in.CheckQuota(ctx, bob.ID, 1, 9) }},
+		"File":       {1, func() error { _, err := in.File(ctx, bob.ID, file.ID); return err }},
+		"SetAvatar": {1, func() error {
+			_, err := in.SetAvatar(ctx, bob.ID, Avatar{"image/png", []byte("x")}, [32]byte{})
+			return err
+		}},
+		"Avatar":        {1, func() error { _, err := in.Avatar(ctx, bob.ID, in.owner.ID); return err }},
+		"DeleteAvatar":  {1, func() error { _, err := in.DeleteAvatar(ctx, bob.ID); return err }},
+		"UpdateProfile": {1, func() error { _, err := in.UpdateProfile(ctx, bob.ID, ProfileParams{DisplayName: &name}); return err }},
 		"CreateSession": {5, func() error {
 			_, err := in.CreateSession(ctx, SessionParams{UserID: bob.ID, TokenHash: tokenHash(), ExpiresAt: time.Now()})
 			return err
@@ -149,6 +166,7 @@ func TestStatementsOfACall(t *testing.T) {
 	})
 	checkStatements(t, &count, map[string]call{
 		"DeleteMessage": {9, func() error { _, err := in.DeleteMessage(ctx, bob.ID, replied, false); return err }},
+		"SweepFiles":    {8, func() error { _, err := in.SweepFiles(ctx, time.Now(), noRemove); return err }},
 	})
 }
 
@@ -180,7 +198,7 @@ func checkStatements(t *testing.T, count *counter, calls map[string]call) {
 	}
 }
 
-// A batch is one round trip, however many sends there are of however many channels. Replies take two statements more.
+// A batch is one round trip, however many sends there are of however many channels. Replies take two statements more, files none.
 func TestRoundTripsOfABatch(t *testing.T) {
 	var count counter
 	url := migrated(t)
@@ -195,7 +213,15 @@ func TestRoundTripsOfABatch(t *testing.T) {
 			plain, replies = append(plain, send), append(replies, in.reply(in.owner, parent.ID, "reply"))
 		}
 	}
-	for want, sends := range map[int64][]Send{3: plain, 5: replies} {
+	files := slices.Clone(plain)
+	for i := range files {
+		files[i].ClientID, files[i].FileIDs = uuid.New(), []uuid.UUID{in.file(t, in.owner, "a").ID, in.file(t, in.owner, "b").ID}
+	}
+	for _, batch := range []struct {
+		want  int64
+		sends []Send
+	}{{3, plain}, {5, replies}, {3, files}} {
+		want, sends := batch.want, batch.sends
 		trips, statements := count.trips.Load(), count.statements.Load()
 		for _, o := range inOneBatch(t, WriterConfig{Store: in.Store}, sends) {
 			if o.err != nil {
@@ -227,7 +253,8 @@ func TestPlansReadByIndex(t *testing.T) {
 	ids := make([][16]byte, 100)
 	for statement, args := range map[string][]any{
 		lockChannels: {ids}, messagesByID: {ids}, storeBatch: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100)},
-		countReplies: {ids, maxParticipants}, parentsOf: {ids},
+		storeBatchWithFiles: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100), make([]int64, 100), ids, make([]int16, 100)},
+		countReplies:        {ids, maxParticipants}, parentsOf: {ids},
 	} {
 		rows, _ := tx.Query(t.Context(), "EXPLAIN "+statement, args...)
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])

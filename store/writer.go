@@ -16,8 +16,9 @@ import (
 type Send struct {
 	ClientID, ChannelID, AuthorID uuid.UUID
 	Body                          string
-	ParentID                      *uuid.UUID // of a reply: the message that its thread is about
-	AlsoToChannel                 bool       // of a reply
+	ParentID                      *uuid.UUID  // of a reply: the message that its thread is about
+	AlsoToChannel                 bool        // of a reply
+	FileIDs                       []uuid.UUID // uploads of the author's that are in no message yet, at most MaxFiles
 }
 
 // Stored is the answer to a [Send].
@@ -115,11 +116,13 @@ func NewWriter(cfg WriterConfig) *Writer {
 
 // Send stores a message and returns it once that is durable. A send that was stored before returns what is stored,
 // even if its body differs; in another channel that is a Conflict. NotFound means that the author is not a member of
-// the channel, Forbidden that it is archived, Invalid that nothing can be replied to ParentID. Unavailable means that it is unknown whether the message is or will be
+// the channel, Forbidden that it is archived, Invalid that nothing can be replied to ParentID, or that one of the files is
+// not the author's or is used already. Unavailable means that it is unknown whether the message is or will be
 // stored: send it again with the same ClientID.
 func (w *Writer) Send(ctx context.Context, send Send) (Stored, error) {
 	var check checker
-	check.body(send.Body)
+	check.body(send.Body, len(send.FileIDs) > 0)
+	check.files(send.FileIDs)
 	if send.ClientID == uuid.Nil {
 		check.wrong("client_id", "must be a UUID of the client's choice")
 	}

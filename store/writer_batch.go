@@ -37,13 +37,19 @@ const messagesByID = `SELECT ` + messageColumns + ` FROM messages m JOIN users u
 
 // storeBatch judges each send, stores those it accepts with the next seqs of their channels, in the order of arrival,
 // and returns a row for each, in that order.
-const storeBatch = `
+const storeBatch = inputOfBatch + judgedBatch + `, false AS lacks_files, NULL::jsonb AS files` + judgedFrom + storedBatch + verdicts
+
+const inputOfBatch = `
 	WITH input AS (
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::boolean[]) WITH ORDINALITY
 			AS input (id, author_id, client_id, channel_id, body, parent_id, also_to_channel, n)
-	), judged AS MATERIALIZED (
+	)`
+
+const judgedBatch = `, judged AS MATERIALIZED (
 		SELECT input.*, u.username, u.display_name, u.avatar_url, c.last_seq, c.last_rev,
-			m.user_id IS NOT NULL AND u.active AS member, coalesce(c.archived, false) AS archived, p.seq AS parent_seq, known.*
+			m.user_id IS NOT NULL AND u.active AS member, coalesce(c.archived, false) AS archived, p.seq AS parent_seq, known.*`
+
+const judgedFrom = `
 		FROM input
 		LEFT JOIN users u ON u.id = input.author_id
 		LEFT JOIN channels c ON c.id = input.channel_id
@@ -52,34 +58,43 @@ const storeBatch = `
 		LEFT JOIN LATERAL (
 			SELECT k.id AS known_id, k.channel_id AS known_channel_id FROM messages k
 			WHERE k.author_id = input.author_id AND k.client_id = input.client_id LIMIT 1
-		) known ON true
+		) known ON true`
+
+const storedBatch = `
 	), accepted AS MATERIALIZED (
 		SELECT *, last_seq + row_number() OVER (PARTITION BY channel_id ORDER BY n) AS seq,
 			last_rev + row_number() OVER (PARTITION BY channel_id ORDER BY n) AS rev, statement_timestamp() AS at
 		FROM judged WHERE known_id IS NULL AND member AND NOT archived AND (parent_id IS NULL OR parent_seq IS NOT NULL)
+			AND NOT lacks_files
 	), stored AS (
-		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, parent_seq, also_to_channel)
-		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev, parent_seq, coalesce(also_to_channel, false) FROM accepted
+		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, parent_seq, also_to_channel, files)
+		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev, parent_seq, coalesce(also_to_channel, false), files FROM accepted
 	), counted AS (
 		UPDATE channels c SET last_seq = newest.seq, last_rev = newest.rev
 		FROM (SELECT channel_id, max(seq) AS seq, max(rev) AS rev FROM accepted GROUP BY channel_id) newest WHERE c.id = newest.channel_id
-	)
-	SELECT j.member, j.archived, j.known_id, j.known_channel_id, a.seq, a.rev, a.at, j.username, j.display_name, j.avatar_url
+	)`
+
+const verdicts = `
+	SELECT j.member, j.archived, j.lacks_files, j.known_id, j.known_channel_id, a.seq, a.rev, a.at, a.files,
+		j.username, j.display_name, j.avatar_url
 	FROM judged j LEFT JOIN accepted a USING (n) ORDER BY n`
 
 // verdict is a row of storeBatch.
 type verdict struct {
 	member, archived      bool
+	lacksFiles            bool        // one of its files is not there for it
 	knownID, knownChannel pgtype.UUID // of the message that was stored before
 	seq, rev              *int64      // of the message as stored now; nil when it is known or was refused
 	at                    *time.Time
+	files                 []File
 	username              *string
 	displayName           *string
 	avatarURL             *string
 }
 
 func scanVerdict(row pgx.CollectableRow) (v verdict, err error) {
-	err = row.Scan(&v.member, &v.archived, &v.knownID, &v.knownChannel, &v.seq, &v.rev, &v.at, &v.username, &v.displayName, &v.avatarURL)
+	err = row.Scan(&v.member, &v.archived, &v.lacksFiles, &v.knownID, &v.knownChannel, &v.seq, &v.rev, &v.at, &v.files,
+		&v.username, &v.displayName, &v.avatarURL)
 	return v, err
 }
 
@@ -237,8 +252,12 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 	if len(doubtful) > 0 {
 		pipe.Queue(messagesByID, doubtful)
 	}
+	store, args := storeBatch, []any{ids, authors, clients, channels, bodies, parents, also}
+	if files := filesOf(batch); len(files) > 0 {
+		store, args = storeBatchWithFiles, append(args, files...)
+	}
 	if n > 0 {
-		pipe.Queue(storeBatch, ids, authors, clients, channels, bodies, parents, also)
+		pipe.Queue(store, args...)
 	}
 	if replies := w.replies(batch); len(replies) > 0 {
 		pipe.Queue(countReplies, replies, maxParticipants)
@@ -259,8 +278,13 @@ func (p *pending) judge(v verdict, known map[uuid.UUID]Message) answer {
 		return answer{err: notFound("channel")}
 	case v.archived:
 		return answer{err: &Error{Code: Forbidden, Message: "This channel is archived: nothing can be sent to it."}}
+	case v.lacksFiles:
+		return answer{err: errLacksFiles}
 	case v.seq == nil:
 		return answer{err: errNoParent}
+	}
+	if v.files == nil {
+		v.files = []File{}
 	}
 	return answer{stored: Stored{
 		Created: true,
@@ -268,7 +292,7 @@ func (p *pending) judge(v verdict, known map[uuid.UUID]Message) answer {
 			ID: p.id, ChannelID: p.ChannelID, Seq: *v.seq, Body: p.Body, ClientID: p.ClientID, CreatedAt: *v.at, CreatedRev: *v.rev, Rev: *v.rev,
 			Author:   Author{ID: p.AuthorID, Username: *v.username, DisplayName: *v.displayName, AvatarURL: *v.avatarURL},
 			ParentID: p.ParentID, AlsoToChannel: p.AlsoToChannel,
-			Reactions: []Reaction{}, Files: []File{},
+			Reactions: []Reaction{}, Files: v.files,
 		},
 	}}
 }
