@@ -12,18 +12,17 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
 	goldmarkhtml "github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/util"
+
+	"snug/store/markup"
 )
 
 // markdown turns the Markdown of message bodies into HTML that is safe to show.
 //
-// The dialect is GitHub's (https://github.github.com/gfm/) with three differences: line breaks are kept, since chat is
-// written in lines; HTML is shown as the text it is; images become links, since showing them would tell a stranger's
-// server who reads here. There are no task lists: nobody could tick them.
+// The dialect is that of [markup.Dialect]. Images become links, since showing them would tell a stranger's server who
+// reads here.
 type markdown struct {
 	converter goldmark.Markdown
 	policy    *bluemonday.Policy
@@ -34,40 +33,13 @@ type markdown struct {
 func newMarkdown(log *slog.Logger) *markdown {
 	return &markdown{
 		log: log,
-		converter: goldmark.New(
-			goldmark.WithParser(markdownParser()),
-			goldmark.WithExtensions(
-				extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),
-				extension.Strikethrough,
-				extension.Linkify,
-			),
-			goldmark.WithRendererOptions(
-				goldmarkhtml.WithHardWraps(),
-				renderer.WithNodeRenderers(util.Prioritized(imageLinks{}, 100)),
-			),
-		),
+		converter: markup.Dialect(goldmark.WithRendererOptions(
+			goldmarkhtml.WithHardWraps(),
+			renderer.WithNodeRenderers(util.Prioritized(imageLinks{}, 100)),
+		)),
 		policy:  messagePolicy(),
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
-}
-
-// markdownParser is goldmark's default parser without those for HTML.
-func markdownParser() parser.Parser {
-	unwanted := map[any]bool{parser.NewHTMLBlockParser(): true, parser.NewRawHTMLParser(): true}
-	without := func(all []util.PrioritizedValue) []util.PrioritizedValue {
-		var rest []util.PrioritizedValue
-		for _, p := range all {
-			if !unwanted[p.Value] {
-				rest = append(rest, p)
-			}
-		}
-		return rest
-	}
-	return parser.NewParser(
-		parser.WithBlockParsers(without(parser.DefaultBlockParsers())...),
-		parser.WithInlineParsers(without(parser.DefaultInlineParsers())...),
-		parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
-	)
 }
 
 // imageLinks renders images as links to them.
@@ -96,6 +68,7 @@ func messagePolicy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements("p", "br", "hr", "em", "strong", "del", "code", "pre", "blockquote", "ul", "ol", "li",
 		"h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td")
+	p.AllowAttrs("class").Matching(regexp.MustCompile(`^mention$`)).OnElements("span")
 	p.AllowAttrs("start").Matching(bluemonday.Integer).OnElements("ol")
 	p.AllowAttrs("align").Matching(bluemonday.CellAlign).OnElements("th", "td")
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^language-[A-Za-z0-9_+#.-]{1,32}$`)).OnElements("code")

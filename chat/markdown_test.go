@@ -21,6 +21,7 @@ func TestMarkdown(t *testing.T) {
 		"a\nb\n\nc":                    "<p>a<br>\nb</p>\n<p>c</p>\n",
 		"a\r\nb":                       "<p>a<br>\nb</p>\n",
 		"**b** *i* ~~s~~ `c`":          "<p><strong>b</strong> <em>i</em> <del>s</del> <code>c</code></p>\n",
+		"@ada, `@bob`":                 "<p><span class=\"mention\">@ada</span>, <code>@bob</code></p>\n",
 		"```go\na < b\n```":            "<pre><code class=\"language-go\">a &lt; b\n</code></pre>\n",
 		"- a\n- b":                     "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n",
 		"5) x":                         "<ol start=\"5\">\n<li>x</li>\n</ol>\n",
