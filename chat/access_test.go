@@ -1,329 +1,240 @@
 package chat_test
 
 import (
-	"crypto/sha256"
+	"bytes"
+	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
 	"snug/chat"
-	"snug/chat/chattest"
 	"snug/store"
 )
 
-// Who may use a route.
-const (
-	everybody = "everybody"
-	loggedIn  = "who is logged in"
-	notGuests = "owners, admins and members"
-	admins    = "owners and admins"
-	owners    = "owners"
+// Who may what is one table, in parts by what the calls are about: see access_tables_test.go. Whoever adds a route, or a
+// kind of frame, adds a row; without one the tests fail. A row is
+//
+//	METHOD PATH STATEMENTS CELL CELL … BODY
+//
+// with a cell for each thing in the heading of the part: what the {id} (or {code}, {name}, {token}) of the path or of the
+// body stands for. things_test.go makes them; a part about another sort of thing needs no more than its things there.
+// Other words in braces are explained at world.fill. A cell has a letter for each of nobody, guest, member, admin and
+// owner: what they are answered.
+//
+//	y  it is done                                         l  log in first (401)
+//	n  may not (403)                                      c  a conflict (409)
+//	h  is not there (404), the same as of an unknown id   i  wrong input (422), the same as of an unknown id
+//	s  nothing at all happens (of frames)                 u  speak WebSocket (426)
+//
+// Nobody is who has no login, somebody else's or a made-up token, one that was revoked, or one of who is not active.
+// STATEMENTS is how many SQL statements the call takes at most, the look at the login included.
+//
+// Beyond the letters, of each call: what is refused changes nothing in the database, and no answer or frame has a word of
+// what its receiver may not see.
+
+// letters are what the cells say of answers.
+var letters = map[int]byte{401: 'l', 403: 'n', 404: 'h', 409: 'c', 422: 'i', 426: 'u'}
+
+func letterOf(status int) byte {
+	if status < 400 {
+		return 'y'
+	}
+	if letter, ok := letters[status]; ok {
+		return letter
+	}
+	return '?'
+}
+
+// actors are who the letters of a cell are about, after nobody.
+var actors = []store.Role{store.Guest, store.Member, store.Admin, store.Owner}
+
+// rule is a row of the table.
+type rule struct {
+	method, path string // method "frame": the path is its type
+	statements   int64
+	cells        map[string]string // by thing
+	things       []string          // in order
+	body         string
+}
+
+func (r rule) String() string { return strings.TrimSpace(r.method + " " + r.path + " " + r.body) }
+
+// aboutThing reports whether the call names its thing.
+func (r rule) aboutThing() bool { return thingMark.MatchString(r.path + r.body) }
+
+var (
+	thingMark = regexp.MustCompile(`\{(id|code|name|token)\}`)
+	rulePart  = regexp.MustCompile(`^(\S+)\s+(\S+)\s+(\d+)\s+([a-z ]*?)\s*(\{.*)?$`)
 )
 
-// mayUse says of every route who may use it. Whoever adds a route adds a row, and thinks.
-var mayUse = map[string]string{
-	"GET /api/health":        everybody,
-	"GET /metrics":           everybody, // by a token of its own, see metrics_test.go
-	"GET /api/openapi.json":  everybody,
-	"GET /api/docs":          everybody,
-	"GET /api/docs/page.css": everybody,
-
-	"GET /api/setup":               everybody,
-	"POST /api/setup":              everybody,
-	"POST /api/auth/login":         everybody,
-	"POST /api/auth/register":      everybody,
-	"GET /api/auth/invites/{code}": everybody,
-	"POST /api/auth/reset":         everybody,
-	"POST /api/auth/logout":        loggedIn,
-
-	"GET /api/me":                                 loggedIn,
-	"PATCH /api/me":                               loggedIn,
-	"POST /api/me/password":                       loggedIn,
-	"GET /api/me/sessions":                        loggedIn,
-	"DELETE /api/me/sessions/{id}":                loggedIn,
-	"GET /api/users":                              loggedIn,
-	"GET /api/users/{id}":                         loggedIn,
-	"PATCH /api/users/{id}":                       admins,
-	"POST /api/users/{id}/password-reset":         admins,
-	"GET /api/invites":                            admins,
-	"POST /api/invites":                           admins,
-	"DELETE /api/invites/{id}":                    admins,
-	"GET /api/channels":                           loggedIn,
-	"GET /api/channels/{id}":                      loggedIn,
-	"POST /api/channels/{id}/read":                loggedIn,
-	"GET /api/channels/{id}/messages":             loggedIn,
-	"POST /api/channels/{id}/messages":            loggedIn,
-	"POST /api/channels":                          notGuests,
-	"PATCH /api/channels/{id}":                    loggedIn,
-	"DELETE /api/channels/{id}":                   loggedIn,
-	"PUT /api/channels/{id}/notify":               loggedIn,
-	"POST /api/channels/{id}/join":                loggedIn,
-	"POST /api/channels/{id}/leave":               loggedIn,
-	"GET /api/channels/{id}/members":              loggedIn,
-	"POST /api/channels/{id}/members":             loggedIn,
-	"DELETE /api/channels/{id}/members":           loggedIn,
-	"DELETE /api/channels/{id}/members/{user_id}": loggedIn,
-	"POST /api/dms":                               loggedIn,
-	"GET /api/channels/{id}/pins":                 loggedIn,
-	"GET /api/messages/{id}":                      loggedIn,
-	"PATCH /api/messages/{id}":                    loggedIn,
-	"DELETE /api/messages/{id}":                   loggedIn,
-	"GET /api/messages/{id}/history":              loggedIn,
-	"GET /api/messages/{id}/thread":               loggedIn,
-	"POST /api/messages/{id}/thread/read":         loggedIn,
-	"PUT /api/messages/{id}/reactions/{emoji}":    loggedIn,
-	"DELETE /api/messages/{id}/reactions/{emoji}": loggedIn,
-	"PUT /api/messages/{id}/pin":                  loggedIn,
-	"DELETE /api/messages/{id}/pin":               loggedIn,
-	"PUT /api/messages/{id}/save":                 loggedIn,
-	"DELETE /api/messages/{id}/save":              loggedIn,
-	"GET /api/saved":                              loggedIn,
-	"GET /api/threads":                            loggedIn,
-	"GET /api/ws":                                 loggedIn,
-	"GET /api/admin/audit":                        owners,
-	"GET /api/admin/audit.csv":                    owners,
-	"GET /api/admin/status":                       admins,
-	"POST /api/admin/services/{name}/restart":     admins,
-}
-
-// may is mayUse for somebody with a login.
-var may = map[string][]store.Role{
-	everybody: {store.Owner, store.Admin, store.Member, store.Guest},
-	loggedIn:  {store.Owner, store.Admin, store.Member, store.Guest},
-	notGuests: {store.Owner, store.Admin, store.Member},
-	admins:    {store.Owner, store.Admin},
-	owners:    {store.Owner},
-}
-
-// cast is somebody of every kind.
-type cast struct {
-	t      *testing.T
-	server *chattest.Server
-	owner  user
-	roles  map[store.Role]user
-	out    user // not active any more
-}
-
-func newCast(t *testing.T) *cast {
+// rules reads the table.
+func rules(t *testing.T) (list []rule) {
 	t.Helper()
-	s := chattest.Start(t, chattest.Options{})
-	c := &cast{t: t, server: s, owner: setUp(t, s), roles: map[store.Role]user{}}
-	c.roles[store.Owner] = c.owner
-	for _, role := range []store.Role{store.Admin, store.Member, store.Guest} {
-		c.roles[role] = c.join(string(role), store.InviteParams{Role: role})
+	for _, part := range accessTable {
+		lines := strings.Split(strings.TrimSpace(part), "\n")
+		heads := strings.Fields(lines[0])
+		for _, line := range lines[1:] {
+			if strings.TrimSpace(line) == "" {
+				continue
+			}
+			m := rulePart.FindStringSubmatch(strings.TrimSpace(line))
+			if m == nil {
+				t.Fatalf("row %q is not METHOD PATH STATEMENTS CELLS BODY", line)
+			}
+			cells := strings.Fields(m[4])
+			if len(cells) != len(heads) {
+				t.Fatalf("row %q has %d cells for %d things", line, len(cells), len(heads))
+			}
+			r := rule{method: m[1], path: m[2], body: m[5], things: heads, cells: map[string]string{}}
+			r.statements, _ = strconv.ParseInt(m[3], 10, 64)
+			for i, cell := range cells {
+				if len(cell) != 1+len(actors) {
+					t.Fatalf("row %q: cell %q is not of nobody, guest, member, admin and owner", line, cell)
+				}
+				r.cells[heads[i]] = cell
+			}
+			list = append(list, r)
+		}
 	}
-	c.out = c.join("gone", store.InviteParams{})
-	c.owner.call("PATCH", "/api/users/"+c.out.ID.String(), map[string]bool{"active": false}).want(200)
-	return c
+	return list
 }
 
-// join makes a user by an invite of the owner, without the cost of a password.
-func (c *cast) join(name string, p store.InviteParams) user {
-	c.t.Helper()
-	p.CreatedBy = c.owner.ID
-	invite, err := c.server.Store.CreateInvite(c.t.Context(), p)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	u, err := c.server.Store.Register(c.t.Context(), store.RegisterParams{InviteCode: invite.Code, Username: name, PasswordHash: "none"})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return c.login(user{t: c.t, server: c.server, User: u})
-}
-
-// login is the user with a login of its own, again without the cost of a password.
-func (c *cast) login(u user) user {
-	c.t.Helper()
-	u.token = uuid.NewString() + uuid.NewString()
-	hash := sha256.Sum256([]byte(u.token))
-	_, err := c.server.Store.CreateSession(c.t.Context(), store.SessionParams{UserID: u.ID, TokenHash: hash[:], ExpiresAt: time.Now().Add(time.Hour)})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return u
-}
-
-// nobodies are headers of who has no login, or not any more.
-func (c *cast) nobodies() map[string][]string {
-	c.t.Helper()
-	revoked := c.login(c.owner)
-	revoked.call("POST", "/api/auth/logout", nil).want(204)
-	return map[string][]string{
-		"nobody":               nil,
-		"a stranger":           {"Authorization", "Bearer " + uuid.NewString()},
-		"another scheme":       {"Authorization", "Basic YTpi"},
-		"a stranger's cookie":  {"Cookie", "snug_session=" + uuid.NewString(), "Origin", c.server.URL},
-		"a revoked session":    {"Authorization", "Bearer " + revoked.token},
-		"a revoked cookie":     {"Cookie", "snug_session=" + revoked.token, "Origin", c.server.URL},
-		"a deactivated member": {"Authorization", "Bearer " + c.out.token},
-	}
-}
-
-// at is the address of a route, with something in the place of its parameters.
-func at(path string) string {
-	return strings.NewReplacer("{id}", uuid.NewString(), "{name}", "none", "{code}", "none", "{emoji}", "tada", "{user_id}", uuid.NewString(), "{token}", "none").Replace(path)
-}
-
-// Every route is refused to everybody who may not use it, and to nobody else.
-func TestWhoMayUseEachRoute(t *testing.T) {
-	c := newCast(t)
-	nobodies := c.nobodies()
-	var known []string
+// Every route and every kind of frame has a row, and every row is of one.
+func TestTheTableOfAccessIsWhole(t *testing.T) {
+	var names []string
 	for _, r := range chat.Routes() {
-		name := r.Method + " " + r.Path
-		known = append(known, name)
-		class, ok := mayUse[name]
-		if !ok {
-			t.Errorf("nothing says who may use %s: add a row to mayUse", name)
+		names = append(names, r.Method+" "+r.Path)
+	}
+	for _, frame := range chat.ClientFrames() {
+		names = append(names, "frame "+frame)
+	}
+	seen := map[string]bool{}
+	for _, r := range rules(t) {
+		path, _, _ := strings.Cut(r.path, "?")
+		i := slices.IndexFunc(names, func(name string) bool { return sameRoute(name, r.method+" "+path) })
+		if i < 0 {
+			t.Errorf("%s is a row of no route and no frame", r)
+			continue
+		}
+		seen[names[i]] = true
+	}
+	for _, name := range names {
+		if !seen[name] {
+			t.Errorf("nothing says who may use %s: add a row to the table of access", name)
+		}
+	}
+}
+
+// sameRoute compares routes, whose parameters may be called otherwise.
+func sameRoute(a, b string) bool {
+	return slices.EqualFunc(strings.Split(a, "/"), strings.Split(b, "/"), func(a, b string) bool {
+		return a == b || strings.HasPrefix(a, "{") && strings.HasPrefix(b, "{")
+	})
+}
+
+// Every call and every frame is answered as the table says, to everybody, of everything.
+func TestWhoMayWhat(t *testing.T) {
+	w := newWorld(t)
+	nobodies := w.nobodies()
+	var frames []rule
+	for _, r := range rules(t) {
+		if r.method == "frame" {
+			frames = append(frames, r)
 			continue
 		}
 		for who, headers := range nobodies {
-			a := call(t, r.Method, c.server.URL+at(r.Path), nil, headers...)
-			c.check(a, name+" as "+who, class == everybody, http.StatusUnauthorized)
+			_, id := w.find(r.things[0], store.Owner)
+			a := call(t, r.method, w.server.URL+w.fill(r.path, id, w.owner), w.body(r, id, w.owner), headers...)
+			w.expect(r, r.things[0], who, letterOf(a.status), r.cells[r.things[0]][0], string(a.body))
 		}
-		for role, u := range c.roles {
-			a := c.login(u).call(r.Method, at(r.Path), nil)
-			c.check(a, name+" as "+string(role), slices.Contains(may[class], role), http.StatusForbidden)
+		for _, name := range r.things {
+			for i, role := range actors {
+				w.try(r, name, role, r.cells[name][1+i])
+			}
 		}
 	}
-	for name := range mayUse {
-		if !slices.Contains(known, name) {
-			t.Errorf("mayUse has %s, which is no route", name)
+	w.tryFrames(frames, nobodies)
+}
+
+// try sends a call as somebody about something.
+func (w *world) try(r rule, name string, role store.Role, want byte) {
+	w.t.Helper()
+	find := w.find
+	if want == 'y' && r.method != http.MethodGet {
+		find = w.make // it will be another afterwards
+	}
+	me, id := find(name, role)
+	mark, statements := w.mark(), w.statements.statements.Load()
+	a := me.call(r.method, w.fill(r.path, id, me), w.body(r, id, me))
+	statements = w.statements.statements.Load() - statements
+	w.expect(r, name, string(role), letterOf(a.status), want, string(a.body))
+	w.checkSecrets(r, name, role, a.body)
+	if want == 'y' {
+		if statements > r.statements {
+			w.t.Errorf("%s, %s as %s: %d statements", r, name, role, statements)
+		}
+		return
+	}
+	w.unchanged(mark, r, name, string(role))
+	if r.aboutThing() && (want == 'h' || want == 'i') {
+		nothing := uuid.NewString()
+		if b := me.call(r.method, w.fill(r.path, nothing, me), w.body(r, nothing, me)); b.status != a.status || !bytes.Equal(a.body, b.body) {
+			w.t.Errorf("%s, %s as %s tells what is there from what is not: %s, %s", r, name, role, a.body, b.body)
 		}
 	}
 }
 
-// check fails the test unless the answer is the refusal, or none of both when it is allowed.
-func (c *cast) check(a answer, what string, allowed bool, refusal int) {
-	c.t.Helper()
-	switch refused := a.status == http.StatusUnauthorized || a.status == http.StatusForbidden; {
-	case allowed && refused:
-		c.t.Errorf("%s: refused: %d %s", what, a.status, a.body)
-	case !allowed && a.status != refusal:
-		c.t.Errorf("%s: %d, want %d: %s", what, a.status, refusal, a.body)
-	case allowed && a.status == http.StatusInternalServerError:
-		c.t.Errorf("%s: %s", what, a.body)
+// expect compares letters.
+func (w *world) expect(r rule, name, who string, got, want byte, answer string) {
+	w.t.Helper()
+	if got != want {
+		w.t.Errorf("%s, %s as %s: %c, want %c: %.300s", r, name, who, got, want, answer)
 	}
 }
 
-// channel makes a channel with these members.
-func (c *cast) channel(kind store.ChannelKind, members ...user) uuid.UUID {
-	c.t.Helper()
-	db, id := connect(c.t, c.server.DatabaseURL), uuid.New()
-	_, err := db.Exec(c.t.Context(), "INSERT INTO channels (id, kind, name) VALUES ($1, $2, $3)", id, kind, "c"+id.String()[:8])
-	for _, m := range members {
-		if err == nil {
-			_, err = db.Exec(c.t.Context(), "INSERT INTO channel_members (channel_id, user_id) VALUES ($1, $2)", id, m.ID)
-		}
+// checkSecrets wants nothing in an answer of what the role may not see.
+func (w *world) checkSecrets(r rule, name string, role store.Role, answer []byte) {
+	w.t.Helper()
+	if bytes.Contains(answer, []byte(secretFromAll)) || role == store.Guest && bytes.Contains(answer, []byte(secretFromGuests)) {
+		w.t.Errorf("%s, %s: %s is told what they may not see: %s", r, name, role, answer)
 	}
-	if err != nil {
-		c.t.Fatal(err)
+}
+
+// fill puts what there is in the place of parameters.
+func (w *world) fill(text, id string, me user) string {
+	return strings.NewReplacer("{id}", id, "{code}", id, "{name}", id, "{token}", id, "{me}", me.ID.String(), "{new}", uuid.NewString(),
+		"{short}", uuid.NewString()[:8], "{emoji}", ":tada:", "{user_id}", w.extra.ID.String(), "{extra}", w.extra.ID.String(),
+		"{outsider}", w.outsider.ID.String(), "{lobby}", w.lobby.String()).Replace(text)
+}
+
+// body is the request's; nil when it has none.
+func (w *world) body(r rule, id string, me user) any {
+	if r.body == "" {
+		return nil
+	}
+	return w.fill(r.body, id, me)
+}
+
+// mark is a moment in the changes of the database.
+func (w *world) mark() (id int64) {
+	w.t.Helper()
+	if err := w.db.QueryRow(w.t.Context(), "SELECT coalesce(max(id), 0) FROM changed").Scan(&id); err != nil {
+		w.t.Fatal(err)
 	}
 	return id
 }
 
-// What one may not see answers as if it did not exist, also to owners.
-func TestWhatOneMayNotSeeIsNotThere(t *testing.T) {
-	c := newCast(t)
-	hidden := c.channel(store.Private, c.out)
-	sessions, err := c.server.Store.Sessions(t.Context(), c.owner.ID)
-	if err != nil || len(sessions) == 0 {
-		t.Fatal(sessions, err)
+// unchanged wants that nothing was changed since the mark.
+func (w *world) unchanged(mark int64, what ...any) {
+	w.t.Helper()
+	var changes string
+	err := w.db.QueryRow(w.t.Context(), "SELECT coalesce(string_agg(what, ', '), '') FROM changed WHERE id > $1", mark).Scan(&changes)
+	if err != nil || changes != "" {
+		w.t.Errorf("%s: was refused, and changed %s, %v", fmt.Sprint(what...), changes, err)
 	}
-	all := []store.Role{store.Owner, store.Admin, store.Member, store.Guest}
-	for _, test := range []struct {
-		method, path string
-		body         any
-		id           uuid.UUID
-		hiddenFrom   []store.Role
-	}{
-		{"GET", "/api/channels/{id}", nil, hidden, all},
-		{"GET", "/api/channels/{id}/messages", nil, hidden, all},
-		{"POST", "/api/channels/{id}/read", object{"seq": 1}, hidden, all},
-		{"POST", "/api/channels/{id}/messages", object{"client_id": uuid.New(), "body": "hello"}, hidden, all},
-		{"GET", "/api/users/{id}", nil, c.owner.ID, []store.Role{store.Guest}},
-		{"DELETE", "/api/me/sessions/{id}", nil, sessions[0].ID, []store.Role{store.Admin, store.Member, store.Guest}},
-	} {
-		for _, role := range test.hiddenFrom {
-			u := c.roles[role]
-			at := func(id uuid.UUID) string { return strings.ReplaceAll(test.path, "{id}", id.String()) }
-			there, nowhere := u.call(test.method, at(test.id), test.body), u.call(test.method, at(uuid.New()), test.body)
-			there.refused(http.StatusNotFound, "not_found")
-			if string(there.body) != string(nowhere.body) {
-				t.Errorf("%s %s as %s tells what is there from what is not: %s, %s", test.method, test.path, role, there.body, nowhere.body)
-			}
-		}
-	}
-}
-
-// Every kind of frame does nothing for who has no login, and nothing in a channel that one is not in.
-func TestWhoMaySendEachFrame(t *testing.T) {
-	c := newCast(t)
-	for who, headers := range c.nobodies() {
-		if code := (user{t: t, server: c.server}).dial(headers...).closed(); code != 4401 {
-			t.Errorf("the socket of %s was closed with %d", who, code)
-		}
-	}
-	hidden := c.channel(store.Private, c.out)
-	for role, u := range c.roles {
-		socket, _ := u.open(map[uuid.UUID]int64{hidden: 0})
-		for _, channel := range []uuid.UUID{hidden, uuid.New()} {
-			socket.send(object{"type": "typing", "channel_id": channel})
-			socket.send(object{"type": "send", "channel_id": channel, "client_id": uuid.New(), "body": "hello"})
-			socket.send(object{"type": "read", "channel_id": channel, "seq": 1})
-			for range 2 {
-				f := socket.next("error", "ack", "read", "gap", "message")
-				if f.Type != "error" || f.Code != "not_found" {
-					t.Errorf("%s in a channel of others: %+v", role, f)
-				}
-			}
-			socket.alive()
-		}
-	}
-	count := 0
-	if err := connect(t, c.server.DatabaseURL).QueryRow(t.Context(), "SELECT count(*) FROM messages").Scan(&count); err != nil || count != 0 {
-		t.Errorf("%d messages are stored, %v", count, err)
-	}
-}
-
-// Who may change whom, and to what.
-func TestNobodyChangesUpwards(t *testing.T) {
-	c := newCast(t)
-	second := c.join("second", store.InviteParams{Role: store.Admin})
-	for _, test := range []struct {
-		who    store.Role
-		whom   user
-		change any
-		status int
-	}{
-		{store.Admin, c.owner, object{"role": "member"}, 403},
-		{store.Admin, c.owner, object{"active": false}, 403},
-		{store.Admin, second, object{"active": false}, 403},
-		{store.Admin, c.roles[store.Admin], object{"role": "owner"}, 403},
-		{store.Admin, c.roles[store.Member], object{"role": "owner"}, 403},
-		{store.Admin, c.roles[store.Member], object{"role": "admin"}, 403},
-		{store.Admin, c.roles[store.Member], object{"role": "guest"}, 200},
-		{store.Admin, c.roles[store.Member], object{"role": "member", "active": false}, 200},
-		{store.Admin, c.roles[store.Member], object{"active": true}, 200},
-		{store.Owner, c.roles[store.Member], object{"role": "admin"}, 200},
-		{store.Owner, c.roles[store.Member], object{"role": "king"}, 422},
-		{store.Owner, c.owner, object{"role": "member"}, 409},
-		{store.Owner, c.owner, object{"active": false}, 409},
-		{store.Owner, second, object{"role": "owner"}, 200},
-		{store.Owner, c.owner, object{"role": "owner"}, 200},
-	} {
-		c.roles[test.who].call("PATCH", "/api/users/"+test.whom.ID.String(), test.change).want(test.status)
-	}
-	for _, whom := range []user{c.owner, second} {
-		c.roles[store.Admin].call("POST", "/api/users/"+whom.ID.String()+"/password-reset", nil).refused(403, "forbidden")
-	}
-	for role := range map[string]bool{"owner": true, "admin": true} {
-		c.roles[store.Admin].call("POST", "/api/invites", object{"role": role}).want(map[string]int{"owner": 422, "admin": 403}[role])
-	}
-	c.owner.call("PATCH", "/api/users/"+uuid.NewString(), object{"role": "member"}).refused(404, "not_found")
 }

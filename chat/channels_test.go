@@ -100,29 +100,6 @@ func TestChannelsAreMadeFoundAndJoined(t *testing.T) {
 	ada.call("POST", channelPath(ada.general(), "/leave"), nil).refused(403, "forbidden")
 }
 
-// A channel that one may not see answers like none.
-func TestPrivateChannelsAnswerLikeNone(t *testing.T) {
-	s := chattest.Start(t, chattest.Options{})
-	ada := setUp(t, s)
-	bob := ada.invite("bob")
-	private, none := bob.create("cellar", true).ID, uuid.New()
-	for _, call := range []struct {
-		method, below string
-		body          any
-	}{
-		{"GET", "", nil}, {"PATCH", "", object{"topic": "x"}}, {"DELETE", "", nil}, {"GET", "/messages", nil},
-		{"POST", "/messages", object{"client_id": uuid.New(), "body": "x"}}, {"POST", "/read", object{"seq": 1}},
-		{"POST", "/join", nil}, {"POST", "/leave", nil}, {"GET", "/members", nil}, {"PUT", "/notify", object{"level": "none"}},
-		{"POST", "/members", object{"user_ids": []uuid.UUID{ada.ID}}}, {"DELETE", "/members", object{"user_ids": []uuid.UUID{bob.ID}}},
-		{"DELETE", "/members?user_id=" + bob.ID.String(), nil}, {"DELETE", "/members/" + ada.ID.String(), nil},
-	} {
-		hidden, absent := ada.call(call.method, channelPath(private, call.below), call.body), ada.call(call.method, channelPath(none, call.below), call.body)
-		if hidden.refused(404, "not_found"); string(hidden.body) != string(absent.want(404).body) {
-			t.Errorf("%s %s: %s, of no channel: %s", call.method, call.below, hidden.body, absent.body)
-		}
-	}
-}
-
 // cellar is a private channel of bob's with ada in it, and a socket of each, who have heard of it. Eve has heard nothing.
 type cellar struct {
 	id               uuid.UUID

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -64,6 +66,9 @@ func Routes() []Route {
 	}
 	return list
 }
+
+// ClientFrames are the types of the frames that a client may send.
+func ClientFrames() []string { return slices.Sorted(maps.Keys(clientFrames)) }
 
 // Description is the OpenAPI document of all routes.
 func (s *Server) Description() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) }

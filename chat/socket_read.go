@@ -100,20 +100,21 @@ func (c *conn) take(raw []byte) {
 		c.out.close(ending{code: closePolicy, reason: "say hello first"})
 		return
 	}
-	switch f.Type {
-	case "hello":
-		c.takeHello(f)
-	case "send":
-		c.takeSend(f)
-	case "typing":
-		c.takeTyping(f)
-	case "read":
-		c.takeRead(f)
-	case "ping":
-		c.out.put(item{frame: encodeFrame(plainFrame{Type: "pong"})})
-	default:
+	do, known := clientFrames[f.Type]
+	if !known {
 		c.fault(invalidField("type", "is not one that this server knows"))
+		return
 	}
+	do(c, f)
+}
+
+// clientFrames is every frame that a client may send, by its type, and what does it.
+var clientFrames = map[string]func(*conn, clientFrame){
+	"hello":  (*conn).takeHello,
+	"send":   (*conn).takeSend,
+	"typing": (*conn).takeTyping,
+	"read":   (*conn).takeRead,
+	"ping":   func(c *conn, _ clientFrame) { c.out.put(item{frame: encodeFrame(plainFrame{Type: "pong"})}) },
 }
 
 // fault answers a mistake of the client's, and closes the connection of one that makes too many.

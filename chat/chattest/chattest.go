@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"snug/chat"
 	"snug/migrations"
 	"snug/store"
@@ -35,6 +37,7 @@ type Options struct {
 	PublicURL     string                                  // default: none
 	Proxies       string                                  // default: none
 	MaxConns      int32                                   // of the database; default as in the store
+	Tracer        pgx.QueryTracer                         // sees every statement; default: none
 	New           func(chat.Config) (*chat.Server, error) // default: chat.New
 	Logger        *slog.Logger                            // default: the test's log
 }
@@ -67,7 +70,7 @@ func Start(t testing.TB, o Options) *Server {
 func Launch(t testing.TB, o Options) *Server {
 	t.Helper()
 	o.complete(t)
-	st, err := store.Open(t.Context(), store.Config{URL: o.DatabaseURL, MaxConns: o.MaxConns, Logger: o.Logger})
+	st, err := store.Open(t.Context(), store.Config{URL: o.DatabaseURL, MaxConns: o.MaxConns, Tracer: o.Tracer, Logger: o.Logger})
 	if err != nil {
 		t.Fatal(err)
 	}
