@@ -101,7 +101,7 @@ func (s *Server) authorize(c *fiber.Ctx, access access) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	return who, access.refuse(who.User)
+	return who, access.Refuse(who.User)
 }
 
 // identify returns who has the token.

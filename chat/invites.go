@@ -22,7 +22,7 @@ type inviteOutput struct{ Body store.Invite }
 
 func (s *Server) createInvite(ctx context.Context, in *createInviteInput) (*inviteOutput, error) {
 	who := identityOf(ctx).User
-	if err := mayAppoint(who, in.Body.Role); err != nil {
+	if err := store.Appoints(who, in.Body.Role); err != nil {
 		return nil, err
 	}
 	params := store.InviteParams{Role: in.Body.Role, MaxUses: in.Body.MaxUses, CreatedBy: who.ID, Channels: in.Body.Channels}

@@ -59,7 +59,7 @@ const resetDescription = "There is no mail: hand the link to the user. It is goo
 	"before void. The password stays what it is until the link is used. Admins may do this for members and guests, owners for everybody."
 
 func (s *Server) beginReset(ctx context.Context, in *idInput) (*resetOutput, error) {
-	reset, err := s.store.BeginReset(ctx, in.ID, ResetLifetime, mayManage(identityOf(ctx).User))
+	reset, err := s.store.BeginReset(ctx, in.ID, ResetLifetime, store.Manages(identityOf(ctx).User))
 	if err != nil {
 		return nil, err
 	}

@@ -38,9 +38,9 @@ func (c *conn) visible(users []uuid.UUID) []uuid.UUID {
 
 // lookAs sets whom a socket sees from the role of its user. Of a guest that is not known yet is only the guest.
 func (h *hub) lookAs(c *conn, role store.Role) {
-	wasGuest := c.sight.role == store.Guest
+	wasGuest := !c.sight.role.SeesEverybody()
 	c.sight.role = role
-	switch isGuest := role == store.Guest; {
+	switch isGuest := !role.SeesEverybody(); {
 	case isGuest && !wasGuest:
 		h.guests[c] = true
 		h.show(c, map[uuid.UUID]bool{c.who.User.ID: true})

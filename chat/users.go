@@ -179,11 +179,11 @@ const changeUserDescription = "Owners may change everybody, admins members and g
 func (s *Server) changeUser(ctx context.Context, in *changeUserInput) (*userOutput, error) {
 	who := identityOf(ctx).User
 	if in.Body.Role != nil {
-		if err := mayAppoint(who, *in.Body.Role); err != nil {
+		if err := store.Appoints(who, *in.Body.Role); err != nil {
 			return nil, err
 		}
 	}
-	user, ended, err := s.store.ChangeStanding(ctx, in.ID, store.StandingParams{Role: in.Body.Role, Active: in.Body.Active}, mayManage(who))
+	user, ended, err := s.store.ChangeStanding(ctx, in.ID, store.StandingParams{Role: in.Body.Role, Active: in.Body.Active}, store.Manages(who))
 	if err != nil {
 		return nil, err
 	}

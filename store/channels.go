@@ -103,7 +103,7 @@ const selectMemberships = `
 const selectPreviews = `
 	SELECT ` + channelColumns + `, false, 'all', 0, 0, 0, u.id
 	FROM channels c JOIN users u ON u.id = $1
-	WHERE c.kind = 'public' AND u.active AND u.role <> 'guest'
+	WHERE u.active AND ` + mayBrowse + `
 		AND NOT EXISTS (SELECT FROM channel_members m WHERE m.channel_id = c.id AND m.user_id = u.id)`
 
 func scanMembership(row pgx.Row) (m Membership, err error) {

@@ -46,13 +46,13 @@ func (s *Store) CreateChannel(ctx context.Context, userID uuid.UUID, p NewChanne
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		made, err := tx.Exec(ctx, `
 			INSERT INTO channels (id, kind, name, topic, description, created_by)
-			SELECT $1, $2, $3, $4, $5, u.id FROM users u WHERE u.id = $6 AND u.active AND u.role <> 'guest'`,
+			SELECT $1, $2, $3, $4, $5, u.id FROM users u WHERE u.id = $6 AND `+mayMakeChannels,
 			id, kind, p.Name, p.Topic, p.Description, userID)
 		if err != nil {
 			return err
 		}
 		if made.RowsAffected() == 0 {
-			return forbidden("Guests cannot make channels.")
+			return errGuestsMakeNone
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO channel_members (channel_id, user_id) VALUES ($1, $2)`, id, userID)
 		return err
@@ -70,7 +70,7 @@ func (s *Store) UpdateChannel(ctx context.Context, userID, channelID uuid.UUID, 
 		return channel, change, err
 	}
 	change, err = s.inChannelAs(ctx, userID, channelID, func(tx pgx.Tx, rev int64, as Standing) error {
-		if err := p.allowed(as); err != nil {
+		if err := as.changes(p); err != nil {
 			return err
 		}
 		channel, err = scanChannel(tx.QueryRow(ctx, `
@@ -104,35 +104,11 @@ func (p ChannelParams) check() error {
 	return check.err()
 }
 
-// allowed wants somebody who may change what p names.
-func (p ChannelParams) allowed(as Standing) error {
-	if p.Topic != nil || p.Description != nil {
-		if err := as.describes(); err != nil {
-			return err
-		}
-	}
-	if p.Name != nil || p.Archived != nil {
-		if err := as.manages(); err != nil {
-			return err
-		}
-	}
-	switch {
-	case p.Archived == nil:
-		return as.open()
-	case *p.Archived && as.General:
-		return forbidden("Everybody is in this channel: it cannot be archived.")
-	}
-	return nil
-}
-
 // DeleteChannel deletes a channel and all that is in it, if the user may.
 func (s *Store) DeleteChannel(ctx context.Context, userID, channelID uuid.UUID) error {
 	_, err := s.inChannelAs(ctx, userID, channelID, func(tx pgx.Tx, _ int64, as Standing) error {
-		if err := as.manages(); err != nil {
+		if err := as.ends(); err != nil {
 			return err
-		}
-		if as.General {
-			return forbidden("Everybody is in this channel: it cannot be deleted.")
 		}
 		var name string
 		if err := tx.QueryRow(ctx, `DELETE FROM channels WHERE id = $1 RETURNING name`, channelID).Scan(&name); err != nil {

@@ -13,16 +13,16 @@ type Deletion struct {
 	Parent  *Message // of a reply: what its thread is about, changed by the rev after the deletion's
 }
 
-// DeleteMessage takes everything from a message but its place in the channel. Its author may, and whoever may delete
-// anyone's; others are answered Forbidden. What is deleted already stays as it is.
-func (s *Store) DeleteMessage(ctx context.Context, userID, messageID uuid.UUID, anyones bool) (Deletion, error) {
+// DeleteMessage takes everything from a message but its place in the channel. Its author may, admins and owners; others are
+// answered Forbidden. What is deleted already stays as it is.
+func (s *Store) DeleteMessage(ctx context.Context, userID, messageID uuid.UUID) (Deletion, error) {
 	var d Deletion
 	var err error
 	d.Change, d.Message, err = s.changeMessage(ctx, userID, messageID, func(ctx context.Context, m subject) error {
-		switch {
-		case m.author != userID && !anyones:
-			return &Error{Code: Forbidden, Message: "Only who wrote a message may delete it, and owners and admins."}
-		case m.deleted:
+		if err := m.as.deletes(m.author == userID); err != nil {
+			return err
+		}
+		if m.deleted {
 			return errUnchanged
 		}
 		err := m.exec(ctx, `

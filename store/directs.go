@@ -55,10 +55,7 @@ func (s *Store) OpenDirect(ctx context.Context, userID uuid.UUID, with []uuid.UU
 func wantReachable(ctx context.Context, tx pgx.Tx, userID uuid.UUID, people []uuid.UUID) error {
 	var n int
 	err := tx.QueryRow(ctx, `
-		SELECT count(*) FROM users u JOIN users me ON me.id = $1
-		WHERE u.id = ANY ($2) AND u.active AND (me.role <> 'guest' OR u.id = me.id OR EXISTS (
-			SELECT FROM channel_members mine JOIN channel_members theirs USING (channel_id)
-			WHERE mine.user_id = me.id AND theirs.user_id = u.id))`, userID, people).Scan(&n)
+SELECT count(*) FROM users u WHERE u.id = ANY ($2) AND u.active AND `+seenBy, userID, people).Scan(&n)
 	if err != nil {
 		return err
 	}

@@ -24,9 +24,10 @@ func (s *Store) EditMessage(ctx context.Context, userID, messageID uuid.UUID, bo
 		return Change{}, Message{}, err
 	}
 	return s.changeMessage(ctx, userID, messageID, func(ctx context.Context, m subject) error {
+		if err := m.as.edits(m.author == userID); err != nil {
+			return err
+		}
 		switch {
-		case m.author != userID:
-			return &Error{Code: Forbidden, Message: "Only who wrote a message may edit it."}
 		case m.deleted:
 			return errDeleted
 		case m.body == body:

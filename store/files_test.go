@@ -98,7 +98,7 @@ func TestMessageWithFiles(t *testing.T) {
 	if _, _, err := in.EditMessage(t.Context(), in.owner.ID, list[0].ID, " "); err != nil {
 		t.Errorf("and without: %v", err)
 	}
-	if d, err := in.DeleteMessage(t.Context(), in.owner.ID, list[0].ID, false); err != nil || len(d.Message.Files) != 0 {
+	if d, err := in.DeleteMessage(t.Context(), in.owner.ID, list[0].ID); err != nil || len(d.Message.Files) != 0 {
 		t.Errorf("deleted: %+v, %v", d, err)
 	}
 	if in.mayOpen(t, in.owner, notes) {
@@ -237,7 +237,7 @@ func TestSweepFiles(t *testing.T) {
 	if in.mayOpen(t, in.owner, unused) || in.mayOpen(t, in.owner, twin) || !in.mayOpen(t, in.owner, used) {
 		t.Error("not just the file that is in a message is left")
 	}
-	if _, err := in.DeleteMessage(t.Context(), in.owner.ID, message.ID, false); err != nil {
+	if _, err := in.DeleteMessage(t.Context(), in.owner.ID, message.ID); err != nil {
 		t.Fatal(err)
 	}
 	failed := errors.New("disk")
@@ -304,7 +304,7 @@ func TestSweepAmongUploads(t *testing.T) {
 				if _, there := disk.Load(hashOf(content)); !there {
 					t.Errorf("the file of message %d has no content", stored.Message.Seq)
 				}
-				if _, err := in.DeleteMessage(t.Context(), in.owner.ID, stored.Message.ID, false); err != nil {
+				if _, err := in.DeleteMessage(t.Context(), in.owner.ID, stored.Message.ID); err != nil {
 					t.Error(err)
 				}
 			}

@@ -107,8 +107,7 @@ func addInviteChannels(ctx context.Context, tx pgx.Tx, invite uuid.UUID, p Invit
 	err := tx.QueryRow(ctx, `
 		WITH added AS (
 			INSERT INTO invite_channels (invite_id, channel_id)
-			SELECT $1, c.id FROM channels c WHERE c.id = ANY ($2) AND c.kind <> 'direct' AND NOT c.archived AND (c.kind = 'public'
-				OR EXISTS (SELECT FROM channel_members m WHERE m.channel_id = c.id AND m.user_id = $3))
+			SELECT $1, c.id FROM channels c JOIN users u ON u.id = $3 WHERE c.id = ANY ($2) AND `+mayInviteTo+`
 			RETURNING channel_id
 		) SELECT (SELECT count(DISTINCT id) FROM unnest($2::uuid[]) id), (SELECT count(*) FROM added)`,
 		invite, p.Channels, p.CreatedBy).Scan(&given, &found)

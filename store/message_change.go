@@ -22,13 +22,10 @@ type subject struct {
 	deleted   bool
 	pinned    bool
 	hasFiles  bool
+	as        Standing // of who wants it
 }
 
-var (
-	errNotJoined = &Error{Code: Forbidden, Message: "You are not in this channel. Join it first."}
-	errArchived  = &Error{Code: Forbidden, Message: "This channel is archived: nothing in it can be changed."}
-	errDeleted   = &Error{Code: Conflict, Message: "This message was deleted."}
-)
+var errDeleted = &Error{Code: Conflict, Message: "This message was deleted."}
 
 // changeMessage runs do under the lock of the message's channel, and returns the change and the message as it then is; do
 // may answer errUnchanged. NotFound means that the user may not read the message, Forbidden that the user is not in the
@@ -70,25 +67,19 @@ func (s *Store) channelOf(ctx context.Context, userID, messageID uuid.UUID) (uui
 	return id, wrap("find message", err)
 }
 
-// read reads what is to be changed, and whether the user is in the channel and may change anything there.
+// read reads what is to be changed, and what the user is to its channel, where something is to change.
 func (m *subject) read(ctx context.Context, userID uuid.UUID) error {
-	var member, readable, archived bool
 	err := m.tx.QueryRow(ctx, `
-		SELECT m.parent_seq, m.author_id, m.body, coalesce(m.edited_at, m.created_at), m.deleted_at IS NOT NULL, m.pinned, m.files IS NOT NULL,
-			EXISTS (SELECT FROM channel_members cm WHERE cm.channel_id = c.id AND cm.user_id = u.id), `+mayRead+`, c.archived
-		FROM messages m JOIN channels c ON c.id = m.channel_id JOIN users u ON u.id = $2 WHERE m.id = $1`, m.id, userID).
-		Scan(&m.parentSeq, &m.author, &m.body, &m.writtenAt, &m.deleted, &m.pinned, &m.hasFiles, &member, &readable, &archived)
-	switch {
-	case noRows(err), err == nil && !readable:
+		SELECT said.parent_seq, said.author_id, said.body, coalesce(said.edited_at, said.created_at), said.deleted_at IS NOT NULL, said.pinned,
+			said.files IS NOT NULL, `+standingColumns+fromStanding+` JOIN messages said ON said.channel_id = c.id WHERE said.id = $2`, userID, m.id).
+		Scan(append([]any{&m.parentSeq, &m.author, &m.body, &m.writtenAt, &m.deleted, &m.pinned, &m.hasFiles}, m.as.fields()...)...)
+	if noRows(err) {
 		return notFound("message")
-	case err != nil:
-		return err
-	case !member:
-		return errNotJoined
-	case archived:
-		return errArchived
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return m.as.Writes()
 }
 
 // exec runs a statement whose $1 is the message's id and whose $2 is the change's rev.

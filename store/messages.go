@@ -96,10 +96,6 @@ func scanMessageAnd(row pgx.Row, more ...any) (Message, error) {
 	return m, err
 }
 
-// mayRead says of a user u whether that one may read the channel c.
-const mayRead = `((c.kind = 'public' AND u.role <> 'guest') OR EXISTS (
-	SELECT FROM channel_members cm WHERE cm.channel_id = c.id AND cm.user_id = u.id))`
-
 // Message returns one message, and answers NotFound unless the user may read it.
 func (s *Store) Message(ctx context.Context, userID, messageID uuid.UUID) (Message, error) {
 	m, err := one(ctx, s, scanMessage, `

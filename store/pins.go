@@ -49,7 +49,7 @@ func (s *Store) PinMessage(ctx context.Context, userID, messageID uuid.UUID, pin
 // Pins returns the pinned messages of a channel, the last pinned first. It answers NotFound unless the user may read the
 // channel.
 func (s *Store) Pins(ctx context.Context, userID, channelID uuid.UUID) ([]Pin, error) {
-	if err := s.readable(ctx, userID, channelID); err != nil {
+	if _, err := s.Standing(ctx, userID, channelID); err != nil {
 		return nil, err
 	}
 	list, err := all(ctx, s, func(row pgx.Row) (p Pin, err error) {
@@ -60,13 +60,4 @@ func (s *Store) Pins(ctx context.Context, userID, channelID uuid.UUID) ([]Pin, e
 		FROM pins p JOIN messages m ON m.id = p.message_id JOIN users u ON u.id = m.author_id
 		WHERE p.channel_id = $1 ORDER BY p.pinned_at DESC, p.message_id DESC`, channelID)
 	return list, wrap("list pins", err)
-}
-
-// readable answers NotFound unless the user may read the channel.
-func (s *Store) readable(ctx context.Context, userID, channelID uuid.UUID) error {
-	_, err := one(ctx, s, value[uuid.UUID], `SELECT c.id FROM channels c, users u WHERE c.id = $1 AND u.id = $2 AND `+mayRead, channelID, userID)
-	if noRows(err) {
-		return notFound("channel")
-	}
-	return wrap("find channel", err)
 }

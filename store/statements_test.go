@@ -165,7 +165,7 @@ func TestStatementsOfACall(t *testing.T) {
 		"MarkThreadRead": {3, func() error { _, err := in.MarkThreadRead(ctx, bob.ID, replied, 9); return err }},
 	})
 	checkStatements(t, &count, map[string]call{
-		"DeleteMessage": {9, func() error { _, err := in.DeleteMessage(ctx, bob.ID, replied, false); return err }},
+		"DeleteMessage": {9, func() error { _, err := in.DeleteMessage(ctx, bob.ID, replied); return err }},
 		"SweepFiles":    {8, func() error { _, err := in.SweepFiles(ctx, time.Now(), noRemove); return err }},
 	})
 }

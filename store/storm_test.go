@@ -110,7 +110,7 @@ func (s *storm) change(m Message, how string) error {
 	switch reaction := (ReactionParams{UserID: m.Author.ID, MessageID: m.ID, Emoji: "👍"}); how {
 	case "delete":
 		var d Deletion
-		d, err = s.in.DeleteMessage(ctx, m.Author.ID, m.ID, false)
+		d, err = s.in.DeleteMessage(ctx, m.Author.ID, m.ID)
 		change, changed = d.Change, []Message{d.Message}
 		if d.Parent != nil {
 			changed = append(changed, *d.Parent)

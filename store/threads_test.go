@@ -63,7 +63,7 @@ func TestRepliesThatAreRefused(t *testing.T) {
 	other := in.channel(t, "other", in.owner)
 	parent := in.message(t, in.owner, in.general, "parent")
 	deleted := in.message(t, in.owner, in.general, "deleted")
-	if _, err := in.DeleteMessage(t.Context(), in.owner.ID, deleted.ID, false); err != nil {
+	if _, err := in.DeleteMessage(t.Context(), in.owner.ID, deleted.ID); err != nil {
 		t.Fatal(err)
 	}
 	reply := inOneBatch(t, WriterConfig{Store: in.Store}, []Send{in.reply(in.owner, parent.ID, "reply")})[0].stored.Message
@@ -101,7 +101,7 @@ func TestDeletedReplies(t *testing.T) {
 		participants []uuid.UUID
 	}{{1, []uuid.UUID{bob.ID}}, {0, nil}} {
 		reply := replies[1-i]
-		d, err := in.DeleteMessage(t.Context(), in.owner.ID, reply.ID, true)
+		d, err := in.DeleteMessage(t.Context(), in.owner.ID, reply.ID)
 		if err != nil || d.Message.Rev != int64(6+2*i) || d.Parent == nil || d.Parent.Rev != int64(7+2*i) {
 			t.Fatalf("%+v, %v", d, err)
 		}
@@ -110,7 +110,7 @@ func TestDeletedReplies(t *testing.T) {
 			t.Errorf("%+v of %+v", d.Message, d.Parent)
 		}
 	}
-	if again, err := in.DeleteMessage(t.Context(), bob.ID, replies[0].ID, false); err != nil || again.Change.Rev != 0 || again.Parent != nil {
+	if again, err := in.DeleteMessage(t.Context(), bob.ID, replies[0].ID); err != nil || again.Change.Rev != 0 || again.Parent != nil {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 	if heads, err := in.Heads(t.Context(), []uuid.UUID{in.general}); err != nil || heads[0].LastRev != 9 {
@@ -257,7 +257,7 @@ func TestUnreadOfAChannelWithThreads(t *testing.T) {
 	gone := in.hello()
 	gone.AuthorID = bob.ID
 	stored := in.send(t, in.reply(bob, parent.ID, "@ada 2"), both, gone)
-	if _, err := in.DeleteMessage(t.Context(), bob.ID, stored[2].ID, false); err != nil {
+	if _, err := in.DeleteMessage(t.Context(), bob.ID, stored[2].ID); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := in.Channel(t.Context(), in.owner.ID, in.general); err != nil || c.Unread != 2 || c.Mentions != 1 || c.LastSeq != 4 {

@@ -105,12 +105,6 @@ type UsersPage struct {
 // MaxUsersPage is the most users that are read at once.
 const MaxUsersPage = 1000
 
-// seenBy is the rule of whom somebody sees, where $1 is who looks and u whom: guests see the people of the channels that
-// they are in, everybody else sees all.
-const seenBy = `(u.id = $1 OR EXISTS (SELECT FROM users viewer WHERE viewer.id = $1 AND viewer.role <> 'guest') OR EXISTS (
-	SELECT FROM channel_members mine JOIN channel_members theirs USING (channel_id)
-	WHERE mine.user_id = $1 AND theirs.user_id = u.id))`
-
 // Users returns the users that the viewer may see, inactive ones too, by username, and whether there are more.
 func (s *Store) Users(ctx context.Context, p UsersPage) (list []User, more bool, err error) {
 	limit := min(max(p.Limit, 1), MaxUsersPage)
@@ -151,9 +145,6 @@ func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, p ProfileParams
 	}
 	return u, wrap("update profile", err)
 }
-
-// Permit decides whether something may be done to a user as they are now; its error is the answer if not.
-type Permit func(User) error
 
 // lockUser reads a user who stays as they are until the transaction ends, and asks whether it may go on.
 func lockUser(ctx context.Context, tx pgx.Tx, id uuid.UUID, may Permit) (User, error) {
@@ -206,9 +197,7 @@ func (s *Store) ChangeStanding(ctx context.Context, id uuid.UUID, change Standin
 
 // afterStanding does what goes with a change of role or activity.
 func afterStanding(ctx context.Context, tx pgx.Tx, before, user User) (ended []uuid.UUID, err error) {
-	_, err = tx.Exec(ctx, `
-		DELETE FROM invites WHERE created_by = $1 AND (NOT $2 OR $3 NOT IN ('owner', 'admin') OR role = 'admin' AND $3 <> 'owner')`,
-		user.ID, user.Active, user.Role)
+	_, err = tx.Exec(ctx, `DELETE FROM invites i USING users u WHERE i.created_by = $1 AND u.id = $1 AND NOT `+mayInvite, user.ID)
 	if err != nil {
 		return nil, err
 	}

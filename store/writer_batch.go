@@ -277,7 +277,7 @@ func (p *pending) judge(v verdict, known map[uuid.UUID]Message) answer {
 	case !v.member:
 		return answer{err: notFound("channel")}
 	case v.archived:
-		return answer{err: &Error{Code: Forbidden, Message: "This channel is archived: nothing can be sent to it."}}
+		return answer{err: Standing{Member: true, Archived: true}.Writes()}
 	case v.lacksFiles:
 		return answer{err: errLacksFiles}
 	case v.seq == nil:
