@@ -22,6 +22,13 @@ func TestMessagesInTheBrowser(t *testing.T) {
 	p.signIn(server.URL, mia.Username)
 	p.waitFor(".message-body", "the good bread")
 
+	jon.send(jon.general(), "@mia, see #general and `@mia` :tada:\n```go\nreturn 1 // one\n```")
+	p.waitFor(".mention[data-me]", "@mia")
+	p.waitFor("button.channel-link", "#general")
+	p.waitFor(".message-body .hl-comment", "// one")
+	if style := ask[string](p, `getComputedStyle(document.querySelector(".hl-comment")).fontStyle`); style != "italic" {
+		t.Errorf("comments are %s", style)
+	}
 	p.say("helo all")
 	p.waitFor(".message-body", "helo all")
 	p.wait(allStored)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
@@ -22,7 +23,7 @@ import (
 // markdown turns the Markdown of message bodies into HTML that is safe to show.
 //
 // The dialect is that of [markup.Dialect]. Images become links, since showing them would tell a stranger's server who
-// reads here.
+// reads here. Code has colours (highlight.go).
 type markdown struct {
 	converter goldmark.Markdown
 	policy    *bluemonday.Policy
@@ -35,7 +36,7 @@ func newMarkdown(log *slog.Logger) *markdown {
 		log: log,
 		converter: markup.Dialect(goldmark.WithRendererOptions(
 			goldmarkhtml.WithHardWraps(),
-			renderer.WithNodeRenderers(util.Prioritized(imageLinks{}, 100)),
+			renderer.WithNodeRenderers(util.Prioritized(imageLinks{}, 100), util.Prioritized(newHighlighter(), 100)),
 		)),
 		policy:  messagePolicy(),
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
@@ -68,10 +69,10 @@ func messagePolicy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements("p", "br", "hr", "em", "strong", "del", "code", "pre", "blockquote", "ul", "ol", "li",
 		"h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td")
-	p.AllowAttrs("class").Matching(regexp.MustCompile(`^mention$`)).OnElements("span")
 	p.AllowAttrs("start").Matching(bluemonday.Integer).OnElements("ol")
 	p.AllowAttrs("align").Matching(bluemonday.CellAlign).OnElements("th", "td")
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^language-[A-Za-z0-9_+#.-]{1,32}$`)).OnElements("code")
+	p.AllowAttrs("class").Matching(regexp.MustCompile(`^(?:mention|channel-link|hl-[a-z]{1,12})$`)).OnElements("span")
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowURLSchemes("http", "https", "mailto")
 	p.RequireParseableURLs(true)
@@ -79,6 +80,13 @@ func messagePolicy() *bluemonday.Policy {
 	p.RequireNoReferrerOnLinks(true)
 	p.AddTargetBlankToFullyQualifiedLinks(true)
 	return p
+}
+
+// prepare colours the code of a body that is about to be stored, so that delivery need not wait for that.
+func (m *markdown) prepare(body string) {
+	if strings.Contains(body, "```") || strings.Contains(body, "~~~") {
+		m.HTML(body)
+	}
 }
 
 // HTML renders body. Most messages are plain words, for which one pass over the bytes does.

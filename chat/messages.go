@@ -101,6 +101,7 @@ func (s *Server) storeMessage(ctx context.Context, author, channel uuid.UUID, in
 	if len(in.FileIDs) > 0 {
 		return store.Stored{}, invalidField("file_ids", "is not supported yet: this server takes no files")
 	}
+	s.hub.markdown.prepare(in.Body)
 	stored, err := s.writer.Send(ctx, store.Send{
 		ClientID: in.ClientID, ChannelID: channel, AuthorID: author, Body: in.Body, ParentID: in.ParentID, AlsoToChannel: in.AlsoToChannel,
 	})

@@ -3,6 +3,8 @@ package chat
 import (
 	"strings"
 	"unicode/utf8"
+
+	"snug/store/markup"
 )
 
 // markupBytes are those that may be Markdown wherever they stand. What is markup only at the start of a line is in
@@ -11,7 +13,7 @@ var markupBytes = func() (markup [256]bool) {
 	for b := range 0x20 {
 		markup[b] = true
 	}
-	for _, b := range []byte("\\`*_~[]<>&|@\x7f") {
+	for _, b := range []byte("\\`*_~[]<>&|@#\x7f") {
 		markup[b] = true
 	}
 	return markup
@@ -55,7 +57,7 @@ func plainHTML(body string) (string, bool) {
 // Markdown takes off.
 func startsMarkup(line string) bool {
 	switch line[0] {
-	case ' ', '#', '+', '-', '=', ':':
+	case ' ', '+', '-', '=', ':':
 		return true
 	}
 	if line[len(line)-1] == ' ' {
@@ -80,9 +82,18 @@ func appendPlain(out []byte, line string) ([]byte, bool) {
 			out = append(out, "&#34;"...)
 		case b == '/' && i >= 2 && line[i-1] == '/' && line[i-2] == ':', b == '.' && i >= 3 && line[i-3:i] == "www":
 			return out, false
+		case b == ':' && emojiIn(line, i):
+			return out, false
 		default:
 			out = append(out, b)
 		}
 	}
 	return out, true
+}
+
+// emojiIn reports whether the name of an emoji begins at i.
+func emojiIn(line string, i int) bool {
+	before, _ := utf8.DecodeLastRuneInString(line[:i])
+	name, _ := markup.EmojiAt(before, line[i:])
+	return name != ""
 }

@@ -11,7 +11,7 @@ import (
 
 type reactionInput struct {
 	ID    uuid.UUID `path:"id" format:"uuid"`
-	Emoji string    `path:"emoji" doc:"One emoji, or its name between colons, as :tada:"`
+	Emoji string    `path:"emoji" doc:"One emoji, or its name, as :tada:; both are the same reaction"`
 }
 
 func (s *Server) addReaction(ctx context.Context, in *reactionInput) (*struct{}, error) {
@@ -28,6 +28,9 @@ func (s *Server) react(ctx context.Context, in *reactionInput, added bool,
 	emoji, err := url.PathUnescape(in.Emoji)
 	if err != nil {
 		return nil, invalidField("emoji", "must be percent-encoded UTF-8")
+	}
+	if emoji, err = store.CanonicalEmoji(emoji); err != nil {
+		return nil, err
 	}
 	user := identityOf(ctx).User.ID
 	change, message, err := do(ctx, store.ReactionParams{UserID: user, MessageID: in.ID, Emoji: emoji})

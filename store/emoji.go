@@ -1,12 +1,11 @@
 package store
 
 import (
-	"regexp"
+	"strings"
 	"unicode"
-)
 
-// emojiName is how an emoji is named in text: ":tada:", ":+1:".
-var emojiName = regexp.MustCompile(`^:[a-z0-9_+-]{1,62}:$`)
+	"snug/store/markup"
+)
 
 const (
 	keycap        = '\u20e3'
@@ -27,16 +26,23 @@ var emojiBases = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x3030, Hi: 0x3030, Stride: 1}, {Lo: 0x303d, Hi: 0x303d, Stride: 1},
 }}
 
-// CheckEmoji wants one emoji, as a character or by a name between colons, and answers Invalid to anything else. A
-// character is of the form of Unicode Technical Standard #51, section 1.4.9: a flag, a keycap, or symbols with their
-// modifiers, joined into one.
-func CheckEmoji(s string) error {
-	if emojiName.MatchString(s) || storable(s) && isEmoji([]rune(s)) {
-		return nil
+// CanonicalEmoji returns the one form in which an emoji is kept: its character, with the variation that is usual for it. It
+// wants one emoji, as a character or by a name that [markup.EmojiNamed] knows, between colons or not, and answers Invalid to
+// anything else. A character is of the form of Unicode Technical Standard #51, section 1.4.9: a flag, a keycap, or symbols
+// with their modifiers, joined into one.
+func CanonicalEmoji(s string) (string, error) {
+	if len(s) > 1 { // a single letter is the name of one, too, but is hardly meant so
+		if character, known := markup.EmojiNamed(":" + strings.Trim(s, ":") + ":"); known {
+			s = character
+		}
 	}
-	var check checker
-	check.wrong("emoji", "must be one emoji, or its name between colons, as :tada:")
-	return check.err()
+	if usual, known := markup.UsualEmoji(s); known && !isModifier(s) {
+		return usual, nil
+	}
+	if storable(s) && isEmoji([]rune(s)) {
+		return s, nil
+	}
+	return "", invalid("emoji", "must be one emoji, or its name, as :tada:")
 }
 
 func isEmoji(r []rune) bool {
@@ -70,7 +76,7 @@ func afterElement(r []rune) []rune {
 		return nil
 	}
 	r = r[1:]
-	if len(r) > 0 && (r[0] == emojiVariant || r[0] >= firstModifier && r[0] <= lastModifier) {
+	if len(r) > 0 && (r[0] == emojiVariant || isModifier(string(r[0]))) {
 		r = r[1:]
 	}
 	for len(r) > 0 && r[0] >= firstTag && r[0] <= lastTag {
@@ -80,3 +86,5 @@ func afterElement(r []rune) []rune {
 }
 
 func regional(r rune) bool { return r >= firstRegional && r <= lastRegional }
+
+func isModifier(s string) bool { return s >= string(firstModifier) && s <= string(lastModifier) }

@@ -204,25 +204,25 @@ func TestReactionsOfMany(t *testing.T) {
 	for _, r := range []struct {
 		user  User
 		emoji string
-	}{{bob, "👍"}, {bob, ":tada:"}, {in.owner, "👍"}} {
+	}{{bob, "👍"}, {bob, ":tada:"}, {in.owner, ":+1:"}} {
 		if _, err := react(r.user, r.emoji); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got, err := in.Message(t.Context(), bob.ID, m.ID)
-	want := []Reaction{{"👍", []uuid.UUID{bob.ID, in.owner.ID}}, {":tada:", []uuid.UUID{bob.ID}}}
+	want := []Reaction{{"👍", []uuid.UUID{bob.ID, in.owner.ID}}, {"🎉", []uuid.UUID{bob.ID}}}
 	if diff := cmp.Diff(want, got.Reactions); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 	for i := range MaxReactions - 2 {
-		if _, err := react(bob, fmt.Sprintf(":e%d:", i)); err != nil {
+		if _, err := react(bob, string(rune(0x1f600+i))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := react(bob, ":one_more:"); CodeOf(err) != Conflict {
+	if _, err := react(bob, "🏡"); CodeOf(err) != Conflict {
 		t.Errorf("one more than the most: %v", err)
 	}
-	if got, err := react(in.owner, ":e7:"); err != nil || len(got.Reactions) != MaxReactions {
+	if got, err := react(in.owner, "😇"); err != nil || len(got.Reactions) != MaxReactions {
 		t.Errorf("one that is there: %d, %v", len(got.Reactions), err)
 	}
 	_, err = react(bob, "no emoji")

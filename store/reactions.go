@@ -13,13 +13,14 @@ const MaxReactions = 50
 // ReactionParams is an emoji of a user's under a message.
 type ReactionParams struct {
 	UserID, MessageID uuid.UUID
-	Emoji             string // as [CheckEmoji] wants it
+	Emoji             string // as [CanonicalEmoji] wants it
 }
 
 // AddReaction puts an emoji under a message, where it is once for each user. It answers Conflict of a deleted message,
 // and when there are MaxReactions other emoji.
 func (s *Store) AddReaction(ctx context.Context, p ReactionParams) (Change, Message, error) {
-	if err := CheckEmoji(p.Emoji); err != nil {
+	emoji, err := CanonicalEmoji(p.Emoji)
+	if err != nil {
 		return Change{}, Message{}, err
 	}
 	return s.changeMessage(ctx, p.UserID, p.MessageID, func(ctx context.Context, m subject) error {
@@ -27,7 +28,7 @@ func (s *Store) AddReaction(ctx context.Context, p ReactionParams) (Change, Mess
 			return errDeleted
 		}
 		added, err := m.tx.Exec(ctx, `
-			INSERT INTO reactions (message_id, emoji, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, m.id, p.Emoji, p.UserID)
+			INSERT INTO reactions (message_id, emoji, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, m.id, emoji, p.UserID)
 		if err != nil {
 			return err
 		}
@@ -47,11 +48,12 @@ func (s *Store) AddReaction(ctx context.Context, p ReactionParams) (Change, Mess
 
 // RemoveReaction undoes AddReaction.
 func (s *Store) RemoveReaction(ctx context.Context, p ReactionParams) (Change, Message, error) {
-	if err := CheckEmoji(p.Emoji); err != nil {
+	emoji, err := CanonicalEmoji(p.Emoji)
+	if err != nil {
 		return Change{}, Message{}, err
 	}
 	return s.changeMessage(ctx, p.UserID, p.MessageID, func(ctx context.Context, m subject) error {
-		removed, err := m.tx.Exec(ctx, `DELETE FROM reactions WHERE message_id = $1 AND emoji = $2 AND user_id = $3`, m.id, p.Emoji, p.UserID)
+		removed, err := m.tx.Exec(ctx, `DELETE FROM reactions WHERE message_id = $1 AND emoji = $2 AND user_id = $3`, m.id, emoji, p.UserID)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// Dialect parses the dialect, in which "@name" is a [Mention]. The options say how it is rendered.
+// Dialect parses the dialect, in which "@name" is a [Mention], "#name" a [Channel], and ":name:" an emoji. The options say how it is rendered.
 func Dialect(options ...goldmark.Option) goldmark.Markdown {
 	return goldmark.New(append([]goldmark.Option{
 		goldmark.WithParser(withoutHTML()),
@@ -23,8 +23,8 @@ func Dialect(options ...goldmark.Option) goldmark.Markdown {
 			extension.Strikethrough,
 			extension.Linkify,
 		),
-		goldmark.WithParserOptions(parser.WithInlineParsers(util.Prioritized(mentionParser{}, 150))),
-		goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(mentionParser{}, 100))),
+		goldmark.WithParserOptions(parser.WithInlineParsers(util.Prioritized(mentionParser{}, 150), util.Prioritized(namedParser{}, 900))),
+		goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(mentionParser{}, 100), util.Prioritized(namedParser{}, 100))),
 	}, options...)...)
 }
 

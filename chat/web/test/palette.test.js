@@ -9,7 +9,8 @@ const texts = [
   ["link", "paper"], ["link", "card"], ["link", "wool"], ["link", "wool-deep"],
   ["on-ember", "ember"], ["on-ember", "ember-deep"],
   ["on-glow", "glow"], ["ink", "glow"], ["ink-soft", "glow"],
-  ["alarm", "paper"], ["alarm", "alarm-wash"],
+  ["alarm", "paper"], ["alarm", "alarm-wash"], ["alarm", "wool"],
+  ...["keyword", "type", "name", "attribute", "string", "number"].map((kind) => [`code-${kind}`, "wool"]),
 ];
 const marks = [["moss", "wool"], ["ember", "paper"], ["ember", "wool"], ["line-strong", "card"], ["line-strong", "paper"]];
 

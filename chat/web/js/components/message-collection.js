@@ -1,5 +1,6 @@
 import { el, icon } from "../dom.js";
 import { fullDate } from "../model/dates.js";
+import { messageBody } from "./message-body.js";
 
 const kinds = {
   pins: { title: "Pinned messages", none: "Nothing is pinned in this channel yet.", read: (api, channelId) => api.pins(channelId) },
@@ -48,8 +49,6 @@ export class MessageCollection extends HTMLElement {
   }
 
   #item(kind, { message, unread }) {
-    const body = el("div", { class: "message-body" });
-    body.innerHTML = message.html; // sanitised by the server
     const show = () => {
       this.#dialog.close();
       this.dispatchEvent(new CustomEvent("message-thread", { bubbles: true, detail: { message } }));
@@ -64,7 +63,7 @@ export class MessageCollection extends HTMLElement {
       "li",
       {},
       el("p", {}, el("strong", {}, message.author.display_name), " ", el("span", { class: "message-time" }, fullDate(new Date(message.created_at)))),
-      body,
+      messageBody(message, this.#workspace),
       el("button", { type: "button", class: "text-button", onclick: show }, unread > 0 ? `Open, ${unread} unread` : "Open"),
       kind === "threads" ? null : el("button", { type: "button", class: "text-button", onclick: remove }, kind === "pins" ? "Unpin" : "Remove"),
     );

@@ -2,12 +2,13 @@ import { el, icon } from "../dom.js";
 import { dayName, fullDate, shortTimeOfDay, timeOfDay } from "../model/dates.js";
 import { isFewEmoji } from "../model/emoji.js";
 import { avatar } from "./avatar.js";
+import { messageBody } from "./message-body.js";
 
 /** What each element shows now, its row and the colour of its author: what is unchanged is not built again. */
 const shown = new WeakMap();
 
 /**
- * Makes the element of one row of a message list. `list` is what it needs of that: colourOf(userId), isMe(userId), and
+ * Makes the element of one row of a message list. `list` is what it needs of that: workspace(), colourOf(userId), isMe(userId), and
  * retry(pending) and discard(pending) for messages that failed. Events (bubbling), each with detail {message}:
  * "message-menu" and, with {emoji}, "message-react"; "message-thread".
  */
@@ -111,7 +112,7 @@ function content(row, list) {
     row.lead
       ? el("header", { class: "message-byline" }, el("span", { class: "message-author" }, row.author.display_name), time(row, "message-time", timeOfDay(row.at)))
       : el("span", { class: "visually-hidden" }, row.author.display_name),
-    row.pending ? plainBody(row.pending.body) : storedBody(row.message),
+    row.pending ? plainBody(row.pending.body) : storedBody(row.message, list),
     row.message?.edited_at && !row.message.deleted_at
       ? el("span", { class: "message-note", title: fullDate(new Date(row.message.edited_at)) }, "edited")
       : null,
@@ -128,13 +129,11 @@ function plainBody(body) {
   return el("div", { class: `message-body message-body-plain${large}` }, body);
 }
 
-function storedBody(message) {
+function storedBody(message, list) {
   if (message.deleted_at) {
     return el("div", { class: "message-body message-deleted" }, "This message was deleted.");
   }
-  const body = el("div", { class: isFewEmoji(message.body) ? "message-body message-body-emoji" : "message-body" });
-  body.innerHTML = message.html; // sanitised by the server
-  return body;
+  return messageBody(message, list.workspace());
 }
 
 function pendingNote(pending, list) {

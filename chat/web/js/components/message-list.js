@@ -34,6 +34,7 @@ export class MessageList extends HTMLElement {
   #pillText = el("span");
   #pill = el("button", { type: "button", class: "message-pill", hidden: true }, this.#pillText, icon("down"));
   #forRows = {
+    workspace: () => this.#workspace,
     colourOf: (userId) => this.#workspace.colourOf(userId),
     isMe: (userId) => userId === this.#workspace.me.id,
     retry: (pending) => this.#decide(() => this.#workspace.outbox.retry(pending.client_id)),

@@ -12,6 +12,7 @@ export class ThreadPanel extends HTMLElement {
   #composer = new MessageComposer();
   #forRows = {
     inThread: true,
+    workspace: () => this.#workspace,
     colourOf: (userId) => this.#workspace.colourOf(userId),
     isMe: (userId) => userId === this.#workspace.me.id,
     retry: (pending) => this.#workspace.outbox.retry(pending.client_id),
