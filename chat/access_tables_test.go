@@ -30,6 +30,7 @@ GET    /api/channels                  2 lyyyy
 GET    /api/channels?browse=1         2 lyyyy
 POST   /api/channels                  6 lnyyy  {"name": "new-{short}"}
 GET    /api/saved                     2 lyyyy
+GET    /api/mentions                  2 lyyyy
 GET    /api/threads                   3 lyyyy
 GET    /api/ws                        0 luuuu
 GET    /api/admin/audit               2 lnnny

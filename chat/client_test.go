@@ -229,6 +229,7 @@ type frame struct {
 	To         int64              `json:"to"`
 	Seq        int64              `json:"seq"`
 	Unread     int64              `json:"unread"`
+	Mentions   int64              `json:"mentions"`
 	MessageID  uuid.UUID          `json:"message_id"`
 	Emoji      string             `json:"emoji"`
 	Added      bool               `json:"added"`

@@ -116,6 +116,7 @@ func messageRoutes() []route {
 		{"PUT", "/api/messages/{id}/save", member, operation("Put a message aside for me", none, (*Server).saveMessage)},
 		{"DELETE", "/api/messages/{id}/save", member, operation("Put it aside no more", none, (*Server).unsaveMessage)},
 		{"GET", "/api/saved", member, operation("What I have put aside", done, (*Server).listSaves)},
+		{"GET", "/api/mentions", member, described(mentionsDescription, operation("The messages that call me, the newest first", done, (*Server).listMentions))},
 		{"GET", "/api/threads", member, operation("The threads that I started, replied in or was mentioned in", done, (*Server).listThreads)},
 		{"GET", "/api/ws", member, raw("The WebSocket: live messages", http.StatusSwitchingProtocols, (*Server).openSocket)},
 	}

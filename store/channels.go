@@ -68,7 +68,7 @@ type Membership struct {
 	Joined   bool   `json:"joined"`   // false: the user only looks at it
 	Notify   Notify `json:"notify"`   // what the member wants to hear of it
 	Unread   int64  `json:"unread"`   // by others, of what the member wants to hear of; beyond 500, one's own are counted too
-	Mentions int64  `json:"mentions"` // of the newest 500 unread, how many name the member
+	Mentions int64  `json:"mentions"` // how many above ReadSeq call the member, those said in threads alone too; at most 500
 	ReadSeq  int64  `json:"read_seq"`
 
 	UserID uuid.UUID `json:"-"` // who sees it so
@@ -79,24 +79,26 @@ func (c Channel) ToNewcomer() Membership {
 	return Membership{Channel: c, Joined: true, Notify: NotifyAll, ReadSeq: c.LastSeq}
 }
 
-// selectMemberships reads memberships. What it looks at of each channel is bounded, however much is unread. The names
-// in a message end where no letter or digit follows, so that "@ada." names ada and "@ada.b" does not. What was said in
-// threads alone is unread there: see Threads.
+// selectMemberships reads memberships. What it looks at of each channel is bounded, however much is unread. What was said
+// in threads alone is unread there, see Threads; but who is called there hears of it here too.
 const selectMemberships = `
 	SELECT ` + channelColumns + `, true, m.notify,
 		CASE WHEN m.notify = 'none' THEN 0
-			WHEN m.notify = 'mentions' THEN unread.mentions
+			WHEN m.notify = 'mentions' THEN called.count
 			WHEN c.last_seq - m.read_seq > 500 THEN c.last_seq - m.read_seq
 			ELSE unread.count END,
-		CASE WHEN m.notify = 'none' THEN 0 ELSE unread.mentions END, m.read_seq, u.id
+		CASE WHEN m.notify = 'none' THEN 0 ELSE called.count END, m.read_seq, u.id
 	FROM channel_members m JOIN channels c ON c.id = m.channel_id JOIN users u ON u.id = m.user_id
 	CROSS JOIN LATERAL (
-		SELECT count(*) AS count, count(*) FILTER (WHERE strpos(body, '@') > 0
-			AND body ~* ('(^|[^[:alnum:]._-])@(channel|' || replace(u.username, '.', '\.') || ')(?![._-]*[[:alnum:]])')) AS mentions
-		FROM messages
+		SELECT count(*) AS count FROM messages
 		WHERE channel_id = c.id AND seq > greatest(m.read_seq, c.last_seq - 500) AND author_id <> u.id
 			AND deleted_at IS NULL AND (parent_seq IS NULL OR also_to_channel)
 	) unread
+	CROSS JOIN LATERAL (
+		SELECT count(*) AS count FROM (
+			SELECT FROM mentions x WHERE x.user_id = u.id AND x.channel_id = c.id AND x.seq > m.read_seq LIMIT 500
+		) first
+	) called
 	WHERE u.active`
 
 // selectPreviews reads public channels that a user is not in, but may look at.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"snug/store/markup"
 )
 
 // usernamePattern is the rule of the database's own check: letters, digits and inner . _ - of ASCII.
@@ -36,8 +38,8 @@ func (c *checker) text(field, s string, most int) {
 func (c *checker) username(s string) {
 	if !usernamePattern.MatchString(s) {
 		c.wrong("username", "must be 1 to 32 letters (a-z), digits, or . _ - between them")
-	} else if strings.EqualFold(s, "channel") {
-		c.wrong("username", "is reserved: @channel names everybody")
+	} else if strings.EqualFold(s, markup.Everybody) || strings.EqualFold(s, markup.Here) {
+		c.wrong("username", "is reserved: @channel and @here name all the others")
 	}
 }
 

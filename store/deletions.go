@@ -30,6 +30,7 @@ func (s *Store) DeleteMessage(ctx context.Context, userID, messageID uuid.UUID) 
 				no_reactions AS (DELETE FROM reactions WHERE message_id = $1),
 				no_pin AS (DELETE FROM pins WHERE message_id = $1),
 				no_saves AS (DELETE FROM saves WHERE message_id = $1),
+				no_mentions AS (DELETE FROM mentions WHERE message_id = $1),
 				no_files AS (DELETE FROM files WHERE message_id = $1)
 			UPDATE messages SET rev = $2, body = '', deleted_at = statement_timestamp(), edited_at = NULL, reactions = NULL, files = NULL,
 				pinned = false

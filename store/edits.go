@@ -38,6 +38,9 @@ func (s *Store) EditMessage(ctx context.Context, userID, messageID uuid.UUID, bo
 		if err := check.err(); err != nil {
 			return err
 		}
+		if err := m.editMentions(ctx, m.body, body); err != nil {
+			return err
+		}
 		return m.exec(ctx, `
 			WITH kept AS (
 				INSERT INTO message_edits (message_id, rev, body, written_at) VALUES ($1, $2, $3, $4)

@@ -151,7 +151,7 @@ func TestStatementsOfACall(t *testing.T) {
 		"Missed":         {6, func() error { _, err := in.Missed(ctx, Span{ChannelID: in.general, From: 1, To: 9}, 100); return err }},
 		"RevsAt":         {1, func() error { _, err := in.RevsAt(ctx, map[uuid.UUID]int64{in.general: 1}); return err }},
 		"Message":        {1, func() error { _, err := in.Message(ctx, bob.ID, last); return err }},
-		"EditMessage":    {7, func() error { _, _, err := in.EditMessage(ctx, bob.ID, last, "x"); return err }},
+		"EditMessage":    {9, func() error { _, _, err := in.EditMessage(ctx, bob.ID, last, "@ada @channel"); return err }},
 		"Edits":          {2, func() error { _, err := in.Edits(ctx, bob.ID, last); return err }},
 		"AddReaction":    {9, func() error { _, _, err := in.AddReaction(ctx, reaction); return err }},
 		"RemoveReaction": {8, func() error { _, _, err := in.RemoveReaction(ctx, reaction); return err }},
@@ -159,6 +159,7 @@ func TestStatementsOfACall(t *testing.T) {
 		"Pins":           {2, func() error { _, err := in.Pins(ctx, bob.ID, messages[0].ChannelID); return err }},
 		"SaveMessage":    {2, func() error { return in.SaveMessage(ctx, bob.ID, first) }},
 		"UnsaveMessage":  {1, func() error { return in.UnsaveMessage(ctx, bob.ID, last) }},
+		"Mentions":       {1, func() error { _, _, err := in.Mentions(ctx, bob.ID, MentionPage{Limit: 10}); return err }},
 		"Saves":          {1, func() error { _, _, err := in.Saves(ctx, bob.ID, SavePage{Limit: 10}); return err }},
 		"Thread":         {4, func() error { _, err := in.Thread(ctx, bob.ID, replied, 0, 10); return err }},
 		"Threads":        {2, func() error { _, err := in.Threads(ctx, bob.ID, ThreadPage{Limit: 10}); return err }},
@@ -198,19 +199,22 @@ func checkStatements(t *testing.T, count *counter, calls map[string]call) {
 	}
 }
 
-// A batch is one round trip, however many sends there are of however many channels. Replies take two statements more, files none.
+// A batch is one round trip, however many sends there are of however many channels. Replies take two statements more, mentions
+// one, files none.
 func TestRoundTripsOfABatch(t *testing.T) {
 	var count counter
 	url := migrated(t)
 	in := setUp(t, open(t, url, &count), url)
 	parent := in.message(t, in.owner, in.general, "parent")
-	var plain, replies []Send
+	var plain, calling, replies []Send
 	for _, name := range []string{"one", "two", "three"} {
 		channel := in.channel(t, name, in.owner)
 		for range 20 {
 			send := in.hello()
 			send.ChannelID = channel
 			plain, replies = append(plain, send), append(replies, in.reply(in.owner, parent.ID, "reply"))
+			send.ClientID, send.Body = uuid.New(), "@ada @channel"
+			calling = append(calling, send)
 		}
 	}
 	files := slices.Clone(plain)
@@ -220,7 +224,7 @@ func TestRoundTripsOfABatch(t *testing.T) {
 	for _, batch := range []struct {
 		want  int64
 		sends []Send
-	}{{3, plain}, {5, replies}, {3, files}} {
+	}{{3, plain}, {4, calling}, {5, replies}, {3, files}} {
 		want, sends := batch.want, batch.sends
 		trips, statements := count.trips.Load(), count.statements.Load()
 		for _, o := range inOneBatch(t, WriterConfig{Store: in.Store}, sends) {
@@ -255,6 +259,7 @@ func TestPlansReadByIndex(t *testing.T) {
 		lockChannels: {ids}, messagesByID: {ids}, storeBatch: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100)},
 		storeBatchWithFiles: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100), make([]int64, 100), ids, make([]int16, 100)},
 		countReplies:        {ids, maxParticipants}, parentsOf: {ids},
+		storeMentions: {ids, make([]string, 100), ids, ids, ids, false},
 	} {
 		rows, _ := tx.Query(t.Context(), "EXPLAIN "+statement, args...)
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])

@@ -17,11 +17,10 @@ const maxParticipants = 50
 // countReplies counts the replies of a batch in what their threads are about, which is a change with a rev of its own,
 // and makes who started a thread, replied or is mentioned in it a follower of it. A reply is counted in the transaction
 // that stores it, under a rev above its own: what has a lower one has not counted it yet, and what has a higher one has.
-// (A name ends where no letter or digit follows: "@ada." names ada and "@ada.b" does not.)
 const countReplies = `
 	WITH replies AS MATERIALIZED (
-		SELECT p.id AS parent_id, p.channel_id, p.seq AS parent_seq, p.author_id AS starter_id, p.body AS parent_body,
-			r.seq, r.author_id, r.created_at, r.body
+		SELECT p.id AS parent_id, p.channel_id, p.seq AS parent_seq, p.author_id AS starter_id,
+			r.id, r.seq, r.author_id, r.created_at
 		FROM messages r JOIN messages p ON p.channel_id = r.channel_id AND p.seq = r.parent_seq
 		WHERE r.id = ANY ($1) AND r.created_rev > p.rev
 	), threads AS MATERIALIZED (
@@ -39,16 +38,10 @@ const countReplies = `
 	), revised AS (
 		UPDATE channels c SET last_rev = newest.rev
 		FROM (SELECT channel_id, max(rev) AS rev FROM threads GROUP BY channel_id) newest WHERE c.id = newest.channel_id
-	), mentions AS (
-		SELECT r.parent_id, r.channel_id, r.seq, lower(name[1]) AS username
-		FROM replies r CROSS JOIN LATERAL regexp_matches(r.parent_body || ' ' || r.body,
-			'(?:^|[^[:alnum:]._-])@([[:alnum:]](?:[[:alnum:]._-]*[[:alnum:]])?)', 'g') name
-		WHERE strpos(r.parent_body, '@') + strpos(r.body, '@') > 0
 	), people AS (
 		SELECT parent_id, author_id AS user_id, seq AS own_seq, NULL AS other_seq FROM replies
 		UNION ALL SELECT parent_id, starter_id, NULL, seq FROM replies
-		UNION ALL SELECT m.parent_id, u.id, NULL, m.seq FROM mentions m JOIN users u ON lower(u.username) = m.username
-			JOIN channel_members c ON c.channel_id = m.channel_id AND c.user_id = u.id
+		UNION ALL SELECT r.parent_id, x.user_id, NULL, r.seq FROM replies r JOIN mentions x ON x.message_id IN (r.id, r.parent_id) AND x.by_name
 	)
 	INSERT INTO thread_followers AS f (user_id, message_id, read_seq)
 	SELECT user_id, parent_id, coalesce(max(own_seq), min(other_seq) - 1) FROM people GROUP BY user_id, parent_id

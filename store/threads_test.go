@@ -260,7 +260,7 @@ func TestUnreadOfAChannelWithThreads(t *testing.T) {
 	if _, err := in.DeleteMessage(t.Context(), bob.ID, stored[2].ID); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := in.Channel(t.Context(), in.owner.ID, in.general); err != nil || c.Unread != 2 || c.Mentions != 1 || c.LastSeq != 4 {
+	if c, err := in.Channel(t.Context(), in.owner.ID, in.general); err != nil || c.Unread != 2 || c.Mentions != 2 || c.LastSeq != 4 {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

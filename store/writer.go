@@ -43,6 +43,9 @@ type WriterConfig struct {
 	// than every 100 ms; sends are then answered Unavailable, before the database itself would fail. May be nil.
 	Room func() error
 
+	// Online returns who is, whom @here calls. May be nil: then it calls nobody.
+	Online func() []uuid.UUID
+
 	Logger *slog.Logger // default: discard
 }
 
@@ -57,6 +60,7 @@ type Writer struct {
 	timeout   time.Duration
 	committed func(stored, changed []Message)
 	room      func() error
+	online    func() []uuid.UUID
 	log       *slog.Logger
 
 	queue    chan *pending
@@ -73,6 +77,7 @@ type Writer struct {
 // pending is one send in the writer.
 type pending struct {
 	Send
+	calls  calls
 	ctx    context.Context // ends when the sender stops waiting
 	id     uuid.UUID       // of the message, if it is this send that stores it
 	tried  bool            // was given to PostgreSQL, so that it may be stored
@@ -89,7 +94,7 @@ type answer struct {
 func NewWriter(cfg WriterConfig) *Writer {
 	w := &Writer{
 		store: cfg.Store, maxBatch: cfg.MaxBatch, timeout: cfg.Timeout, committed: cfg.Committed,
-		room: cfg.Room, log: cfg.Logger,
+		room: cfg.Room, online: cfg.Online, log: cfg.Logger,
 		stopping: make(chan struct{}), done: make(chan struct{}),
 	}
 	if w.maxBatch == 0 {
@@ -107,6 +112,9 @@ func NewWriter(cfg WriterConfig) *Writer {
 	}
 	if w.room == nil {
 		w.room = func() error { return nil }
+	}
+	if w.online == nil {
+		w.online = func() []uuid.UUID { return nil }
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
@@ -134,7 +142,10 @@ func (w *Writer) Send(ctx context.Context, send Send) (Stored, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	p := &pending{Send: send, ctx: ctx, id: newID(), answer: make(chan answer, 1)}
+	p := &pending{Send: send, calls: callsOf(send.Body), ctx: ctx, id: newID(), answer: make(chan answer, 1)}
+	if p.calls.here {
+		p.calls.online = w.online()
+	}
 	select {
 	case <-w.stopping:
 		return Stored{}, notNow(errStopped)

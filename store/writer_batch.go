@@ -199,6 +199,11 @@ func (w *Writer) exchange(ctx context.Context, batch []*pending) (done written, 
 			return done, fmt.Errorf("store messages: %w", err)
 		}
 	}
+	if rows := mentionsOf(batch); len(rows.named) > 0 {
+		if _, err := results.Exec(); err != nil {
+			return done, fmt.Errorf("store mentions: %w", err)
+		}
+	}
 	if len(w.replies(batch)) > 0 {
 		if _, err := results.Exec(); err != nil {
 			return done, fmt.Errorf("count replies: %w", err)
@@ -258,6 +263,9 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 	}
 	if n > 0 {
 		pipe.Queue(store, args...)
+	}
+	if rows := mentionsOf(batch); len(rows.named) > 0 {
+		pipe.Queue(storeMentions, rows.arguments()...)
 	}
 	if replies := w.replies(batch); len(replies) > 0 {
 		pipe.Queue(countReplies, replies, maxParticipants)

@@ -119,14 +119,14 @@ export class ChannelSidebar extends HTMLElement {
   #updateChannel(item, channel) {
     const link = item.firstElementChild;
     const current = channel.id === this.#current;
-    const unread = channel.unread > 0;
+    const unread = channel.unread > 0 || channel.mentions > 0;
     link.href = addressOf(channelPath(channel.id));
     setAttribute(link, "aria-current", current && "page");
     setAttribute(link, "data-unread", unread);
     link.replaceChildren(
       channelMark(channel),
       el("span", { class: "sidebar-name" }, channel.name || channel.label),
-      ...(unread ? unreadBadge(channel.unread) : []),
+      ...(unread ? unreadBadge(channel) : []),
     );
     return item;
   }
@@ -161,10 +161,14 @@ function makeChannel() {
   return el("li", {}, el("a", { class: "sidebar-channel" }));
 }
 
-function unreadBadge(count) {
+/** How much is unread; if some of it calls this person, how much of that. */
+function unreadBadge({ kind, unread, mentions }) {
+  const called = mentions > 0;
+  const count = called ? mentions : unread;
+  const text = `${called ? "@" : ""}${count > 99 ? "99+" : count}`;
   return [
-    el("span", { class: "sidebar-badge", "aria-hidden": "true" }, count > 99 ? "99+" : String(count)),
-    el("span", { class: "visually-hidden" }, `, ${count} unread`),
+    el("span", { class: "sidebar-badge", "data-personal": called || kind === "direct", "aria-hidden": "true" }, text),
+    el("span", { class: "visually-hidden" }, `, ${unread} unread${called ? `, ${mentions} of them for you` : ""}`),
   ];
 }
 

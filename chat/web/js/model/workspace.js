@@ -1,5 +1,6 @@
 import { channelLabel } from "./channels.js";
 import { applyFrame } from "./frames.js";
+import { calls } from "./mentions.js";
 import { Outbox } from "./outbox.js";
 import { avatarColours } from "./people.js";
 import { isShownInChannel, Thread } from "./thread.js";
@@ -162,6 +163,11 @@ export class Workspace extends EventTarget {
       this.online.delete(userId);
     }
     this.#tell("people");
+  }
+
+  /** How many unread messages in all channels call this person. */
+  get mentions() {
+    return Array.from(this.channels.values()).reduce((sum, channel) => sum + channel.mentions, 0);
   }
 
   /** How many messages in all channels wait to be read. */
@@ -333,8 +339,14 @@ export class Workspace extends EventTarget {
     if (!channel) {
       this.#refreshChannels();
     } else if (message.seq > channel.last_seq) {
-      const quiet = message.author.id === this.me.id || !isShownInChannel(message) || ["mentions", "none"].includes(channel.notify);
-      this.putChannel({ id: channel.id, last_seq: message.seq, unread: channel.unread + (quiet ? 0 : 1) });
+      const called = channel.notify !== "none" && calls(message, this.me, this.users);
+      const heard = { none: false, mentions: called }[channel.notify] ?? (message.author.id !== this.me.id && isShownInChannel(message));
+      this.putChannel({
+        id: channel.id,
+        last_seq: message.seq,
+        unread: channel.unread + Number(heard),
+        mentions: channel.mentions + Number(called),
+      });
     }
   }
 
