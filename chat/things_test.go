@@ -1,10 +1,8 @@
 package chat_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +28,8 @@ type world struct {
 	general    uuid.UUID
 	lobby      uuid.UUID // a public channel of all actors
 	found      map[string]found
-	count      int
+	made       int
+	full       bool // what is made has much in it
 }
 
 type found struct {
@@ -168,7 +167,7 @@ type place struct {
 // place makes a channel with two messages in it.
 func (w *world) place(p place) string {
 	w.t.Helper()
-	if w.count++; p.maker.ID == uuid.Nil {
+	if w.made++; p.maker.ID == uuid.Nil {
 		p.maker = w.owner
 	}
 	members := []uuid.UUID{w.owner.ID, w.extra.ID}
@@ -184,7 +183,7 @@ func (w *world) place(p place) string {
 			id, p.name, p.maker.ID, members)
 	} else {
 		batch.Queue(`INSERT INTO channels (id, kind, name, topic, created_by, archived) VALUES ($1, $2, $3, $4, $5, $6)`,
-			id, kind, fmt.Sprint(p.name, "c", w.count), p.name, p.maker.ID, p.archived)
+			id, kind, fmt.Sprint(p.name, "c", w.made), p.name, p.maker.ID, p.archived)
 	}
 	batch.Queue(`INSERT INTO channel_members (channel_id, user_id) SELECT $1, unnest($2::uuid[])`, id, members)
 	if err := w.db.SendBatch(w.t.Context(), batch).Close(); err != nil {
@@ -192,6 +191,9 @@ func (w *world) place(p place) string {
 	}
 	for range 2 {
 		w.say(id, w.owner, p.name)
+	}
+	if w.full {
+		w.furnish(id)
 	}
 	return id.String()
 }
@@ -214,14 +216,17 @@ func (w *world) said(p place, author user) string {
 	id := w.say(channel, author, p.name)
 	w.exec("INSERT INTO saves (id, user_id, message_id) VALUES (gen_random_uuid(), $1, $2)", author.ID, id)
 	w.exec("INSERT INTO thread_followers (user_id, message_id, read_seq) VALUES ($1, $2, 0)", author.ID, id)
+	if w.full {
+		w.replies(id)
+	}
 	return id
 }
 
 // somebody makes a user without a channel that guests are in.
 func (w *world) somebody(name string, role store.Role) user {
 	w.t.Helper()
-	w.count++
-	u := user{t: w.t, server: w.server, User: store.User{ID: uuid.New(), Username: fmt.Sprint(name, w.count), Role: role, Active: true}}
+	w.made++
+	u := user{t: w.t, server: w.server, User: store.User{ID: uuid.New(), Username: fmt.Sprint(name, w.made), Role: role, Active: true}}
 	w.exec(`INSERT INTO users (id, username, display_name, role, password_hash) VALUES ($1, $2, $2, $3, 'none')`, u.ID, u.Username, role)
 	return w.login(u)
 }
@@ -270,20 +275,3 @@ func (w *world) recordChanges() {
 		END LOOP;
 	END $$`)
 }
-
-// statementCounter counts SQL statements, BEGIN and COMMIT too.
-type statementCounter struct{ statements atomic.Int64 }
-
-func (c *statementCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	c.statements.Add(1)
-	return ctx
-}
-func (c *statementCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (c *statementCounter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-func (c *statementCounter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {
-	c.statements.Add(1)
-}
-func (c *statementCounter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
