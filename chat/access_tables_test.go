@@ -89,6 +89,7 @@ DELETE /api/channels/{id}/members                7 lnyyy lnnyy  lhnyy lnnyy   lh
 DELETE /api/channels/{id}/members                7 lyyyy lyyyy  lhyyy lyyyy   lhhhh  lnnnn  lhhhh  lyyyy    lhnnn   {"user_ids": ["{me}"]}
 DELETE /api/channels/{id}/members/{user_id}      7 lnyyy lnnyy  lhnyy lnnyy   lhhhh  lnnnn  lhhhh  lnnyy    lhnyy
 POST   /api/channels/{id}/read                   3 lyyyy lyyyy  lhhhh lyyyy   lhhhh  lyyyy  lhhhh  lyyyy    lhyyy   {"seq": 1}
+POST   /api/channels/{id}/unread                 3 lyyyy lyyyy  lhhhh lyyyy   lhhhh  lyyyy  lhhhh  lyyyy    lhyyy   {"seq": 1}
 GET    /api/channels/{id}/pins                   3 lyyyy lyyyy  lhyyy lyyyy   lhhhh  lyyyy  lhhhh  lyyyy    lhyyy
 GET    /api/channels/{id}/messages               3 lyyyy lyyyy  lhyyy lyyyy   lhhhh  lyyyy  lhhhh  lyyyy    lhyyy
 POST   /api/channels/{id}/messages               4 lyyyy lyyyy  lhnnn lyyyy   lhhhh  lyyyy  lhhhh  lnnnn    lhyyy   {"client_id": "{new}", "body": "hello"}

@@ -158,21 +158,27 @@ type readInput struct {
 }
 
 func (s *Server) markRead(ctx context.Context, in *readInput) (*channelOutput, error) {
-	channel, err := s.markReadBy(ctx, identityOf(ctx).User.ID, in.ID, in.Body.Seq)
+	return s.toldRead(s.store.MarkRead(ctx, identityOf(ctx).User.ID, in.ID, in.Body.Seq))
+}
+
+type unreadInput struct {
+	ID   uuid.UUID `path:"id" format:"uuid"`
+	Body struct {
+		Seq int64 `json:"seq" minimum:"1" doc:"Of the message that is the first unread one from now on, if none before it is"`
+	}
+}
+
+func (s *Server) markUnread(ctx context.Context, in *unreadInput) (*channelOutput, error) {
+	return s.toldRead(s.store.MarkUnread(ctx, identityOf(ctx).User.ID, in.ID, in.Body.Seq))
+}
+
+// toldRead tells all sockets of a user how far a channel is read, after that was changed.
+func (s *Server) toldRead(channel store.Membership, err error) (*channelOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &channelOutput{Body: channel}, nil
-}
-
-// markReadBy notes how far the user has read, and tells the user's other sockets.
-func (s *Server) markReadBy(ctx context.Context, userID, channelID uuid.UUID, seq int64) (store.Membership, error) {
-	channel, err := s.store.MarkRead(ctx, userID, channelID, seq)
-	if err != nil {
-		return channel, err
-	}
-	s.hub.tell(audience{User: userID}, readFrame{
-		Type: "read", ChannelID: channelID, Seq: channel.ReadSeq, Unread: channel.Unread, Mentions: channel.Mentions,
+	s.hub.tell(audience{User: channel.UserID}, readFrame{
+		Type: "read", ChannelID: channel.ID, Seq: channel.ReadSeq, Unread: channel.Unread, Mentions: channel.Mentions,
 	})
-	return channel, nil
+	return &channelOutput{Body: channel}, nil
 }

@@ -32,6 +32,7 @@ type clientFrame struct {
 	Also      bool             `json:"also_to_channel"` // send
 	FileIDs   []uuid.UUID      `json:"file_ids"`        // send
 	Seq       int64            `json:"seq"`             // read
+	ReadSeq   int64            `json:"read_seq"`        // read: how far the client takes the channel for read
 }
 
 // The frames of the server.

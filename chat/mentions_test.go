@@ -93,3 +93,37 @@ func TestHereOverNodes(t *testing.T) {
 	}
 	there.alive()
 }
+
+// What is marked as unread is so on all devices, and a device that has not heard of it does not undo it.
+func TestMarkUnreadOverHTTP(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{})
+	ada := setUp(t, s)
+	bob := ada.invite("bob")
+	general := ada.general()
+	for _, body := range []string{"1", "2", "@bob 3", "4"} {
+		ada.send(general, body)
+	}
+	path := "/api/channels/" + general.String()
+	bob.call("POST", path+"/read", object{"seq": 4}).want(200)
+	one, _ := bob.open(nil)
+	two, _ := bob.open(nil)
+	var m store.Membership
+	bob.call("POST", path+"/unread", object{"seq": 3}).want(200).into(&m)
+	if m.ReadSeq != 2 || m.Unread != 2 || m.Mentions != 1 {
+		t.Errorf("marked as unread: %+v", m)
+	}
+	for _, socket := range []*socket{one, two} {
+		if f := socket.next("read"); f.Seq != 2 || f.Unread != 2 || f.Mentions != 1 || f.ChannelID != general {
+			t.Errorf("told of it: %+v", f)
+		}
+	}
+	two.send(object{"type": "read", "channel_id": general, "seq": 4, "read_seq": 4}) // on its way when it was marked
+	if f := two.next("read"); f.Seq != 2 || f.Unread != 2 {
+		t.Errorf("read by who had not heard of it: %+v", f)
+	}
+	two.send(object{"type": "read", "channel_id": general, "seq": 4, "read_seq": 2})
+	if f := two.next("read"); f.Seq != 4 || f.Unread != 0 || f.Mentions != 0 {
+		t.Errorf("read by who knew: %+v", f)
+	}
+	bob.call("POST", path+"/unread", object{"seq": 0}).refused(422, "invalid", "seq")
+}

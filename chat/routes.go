@@ -93,6 +93,7 @@ func channelRoutes() []route {
 		{"DELETE", "/api/channels/{id}/members/{user_id}", member, operation("Take a user out of a channel", none, (*Server).removeMember)},
 		{"POST", "/api/dms", member,
 			described(directDescription, alsoAnswers(done, operation("Open the direct conversation with users", created, (*Server).openDirect)))},
+		{"POST", "/api/channels/{id}/unread", member, operation("Mark as unread from a message on", done, (*Server).markUnread)},
 		{"POST", "/api/channels/{id}/read", member, operation("Mark as read up to a message", done, (*Server).markRead)},
 	}
 }

@@ -252,7 +252,7 @@ func (c *conn) takeRead(f clientFrame) {
 		return
 	}
 	c.enqueue(func(ctx context.Context) {
-		if _, err := c.server.markReadBy(ctx, c.who.User.ID, channel, f.Seq); err != nil {
+		if _, err := c.server.toldRead(c.server.store.MarkReadFrom(ctx, c.who.User.ID, channel, f.ReadSeq, f.Seq)); err != nil {
 			c.refuse("", err)
 		}
 	})

@@ -179,12 +179,35 @@ func (s *Store) ChannelIDs(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, 
 // MarkRead says that the user has read the channel up to seq. What is read stays read: a smaller seq changes nothing,
 // one beyond the newest message means that one. It answers NotFound unless the user is a member.
 func (s *Store) MarkRead(ctx context.Context, userID, channelID uuid.UUID, seq int64) (Membership, error) {
+	return s.MarkReadFrom(ctx, userID, channelID, 0, seq)
+}
+
+// MarkReadFrom is MarkRead by who takes the channel for read up to the seq from. If the user has marked it as unread below
+// that meanwhile, from another device, it stays so: this one knew nothing of it.
+func (s *Store) MarkReadFrom(ctx context.Context, userID, channelID uuid.UUID, from, seq int64) (Membership, error) {
 	err := s.exec(ctx, `
 		UPDATE channel_members m SET read_seq = least($3, c.last_seq) FROM channels c
-		WHERE c.id = m.channel_id AND m.user_id = $1 AND m.channel_id = $2 AND m.read_seq < least($3, c.last_seq)`,
-		userID, channelID, seq)
+		WHERE c.id = m.channel_id AND m.user_id = $1 AND m.channel_id = $2 AND m.read_seq < least($3, c.last_seq)
+			AND m.read_seq >= least($4, c.last_seq)`,
+		userID, channelID, seq, from)
 	if err != nil {
 		return Membership{}, wrap("mark as read", err)
+	}
+	return s.Channel(ctx, userID, channelID)
+}
+
+// MarkUnread says that the user has not read the channel's messages from seq on. What is unread already stays so. It
+// answers NotFound unless the user is a member.
+func (s *Store) MarkUnread(ctx context.Context, userID, channelID uuid.UUID, seq int64) (Membership, error) {
+	var check checker
+	if seq < 1 {
+		check.wrong("seq", "must be that of a message")
+		return Membership{}, check.err()
+	}
+	err := s.exec(ctx, `UPDATE channel_members SET read_seq = least(read_seq, $3 - 1) WHERE user_id = $1 AND channel_id = $2`,
+		userID, channelID, seq)
+	if err != nil {
+		return Membership{}, wrap("mark as unread", err)
 	}
 	return s.Channel(ctx, userID, channelID)
 }

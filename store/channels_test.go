@@ -76,6 +76,36 @@ func TestMarkRead(t *testing.T) {
 	}
 }
 
+// What is marked as unread stays so for who knows nothing of it, and is read by who does.
+func TestMarkUnread(t *testing.T) {
+	in := newInstance(t)
+	in.say(t, in.register(t, "bob"), in.general, "1", "2", "3 @ada", "4", "5")
+	for i, step := range []struct {
+		mark func() (Membership, error)
+		want int64
+	}{
+		{func() (Membership, error) { return in.MarkRead(t.Context(), in.owner.ID, in.general, 5) }, 5},
+		{func() (Membership, error) { return in.MarkUnread(t.Context(), in.owner.ID, in.general, 3) }, 2},
+		{func() (Membership, error) { return in.MarkUnread(t.Context(), in.owner.ID, in.general, 5) }, 2},
+		{func() (Membership, error) { return in.MarkReadFrom(t.Context(), in.owner.ID, in.general, 5, 5) }, 2},
+		{func() (Membership, error) { return in.MarkReadFrom(t.Context(), in.owner.ID, in.general, 3, 9) }, 2},
+		{func() (Membership, error) { return in.MarkReadFrom(t.Context(), in.owner.ID, in.general, 2, 4) }, 4},
+		{func() (Membership, error) { return in.MarkReadFrom(t.Context(), in.owner.ID, in.general, 3, 9) }, 5},
+		{func() (Membership, error) { return in.MarkUnread(t.Context(), in.owner.ID, in.general, 1) }, 0},
+		{func() (Membership, error) { return in.MarkRead(t.Context(), in.owner.ID, in.general, 3) }, 3},
+	} {
+		m, err := step.mark()
+		if err != nil || m.ReadSeq != step.want || m.Unread != 5-step.want || (m.Mentions == 1) != (step.want < 3) {
+			t.Errorf("step %d: %+v, %v; want %d", i, m, err, step.want)
+		}
+	}
+	if _, err := in.MarkUnread(t.Context(), uuid.New(), in.general, 1); CodeOf(err) != NotFound {
+		t.Errorf("by nobody: %v", err)
+	}
+	_, err := in.MarkUnread(t.Context(), in.owner.ID, in.general, 0)
+	checkInvalid(t, err, "seq")
+}
+
 // What is looked at is bounded, and a long absence is told of all the same.
 func TestUnreadOfALongAbsence(t *testing.T) {
 	in := newInstance(t)

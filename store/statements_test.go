@@ -146,6 +146,7 @@ func TestStatementsOfACall(t *testing.T) {
 		"ChannelIDs":     {1, func() error { _, err := in.ChannelIDs(ctx, bob.ID); return err }},
 		"MemberIDs":      {1, func() error { _, err := in.MemberIDs(ctx, in.general); return err }},
 		"Heads":          {1, func() error { _, err := in.Heads(ctx, []uuid.UUID{in.general, uuid.New()}); return err }},
+		"MarkUnread":     {2, func() error { _, err := in.MarkUnread(ctx, bob.ID, in.general, 1); return err }},
 		"MarkRead":       {2, func() error { _, err := in.MarkRead(ctx, bob.ID, in.general, 1); return err }},
 		"Messages":       {1, func() error { _, _, err := in.Messages(ctx, in.general, Page{}); return err }},
 		"Missed":         {6, func() error { _, err := in.Missed(ctx, Span{ChannelID: in.general, From: 1, To: 9}, 100); return err }},

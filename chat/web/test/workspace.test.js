@@ -172,7 +172,7 @@ test("messages of others count as unread until they are read; what is replayed i
   assert.equal(workspace.unread, 1);
   workspace.markRead(CHANNEL, 3);
   assert.equal(workspace.unread, 0);
-  assert.deepEqual(wire.sent.at(-1), { type: "read", channel_id: CHANNEL, seq: 3 });
+  assert.deepEqual(wire.sent.at(-1), { type: "read", channel_id: CHANNEL, seq: 3, read_seq: 1 });
   wire.gets({ type: "read", channel_id: CHANNEL, seq: 3, unread: 2, mentions: 1 });
   assert.equal(workspace.unread, 2);
 });
@@ -235,4 +235,30 @@ test("a channel comes, is changed, is muted and goes", async () => {
   assert.equal(workspace.channels.get("lunch").unread, 0);
   wire.gets({ type: "channel", channel_id: "lunch", removed: true });
   assert.ok(!workspace.channels.has("lunch"));
+});
+
+test("what was marked as unread, here or on another device, stays so until the channel is opened anew", async () => {
+  const { wire, workspace, welcome } = await setUp(5);
+  welcome();
+  wire.gets({ type: "read", channel_id: CHANNEL, seq: 2, unread: 3, mentions: 1 });
+  assert.equal(workspace.unread, 3);
+  assert.equal(workspace.mentions, 1);
+  workspace.markRead(CHANNEL, 5);
+  assert.equal(wire.sent.length, 0);
+  workspace.readAgain(CHANNEL);
+  workspace.markRead(CHANNEL, 5);
+  assert.deepEqual(wire.sent.at(-1), { type: "read", channel_id: CHANNEL, seq: 5, read_seq: 2 });
+  assert.equal(workspace.mentions, 0);
+});
+
+test("a message that calls this person is a mention, also in a thread, and not in a muted channel", async () => {
+  const { wire, workspace, welcome, add } = await setUp(1);
+  welcome();
+  const html = '<p><span class="mention">@mia</span></p>';
+  wire.gets({ type: "message", message: { ...add(jon), html } });
+  wire.gets({ type: "message", message: { ...add(jon), html, parent_id: "m1" } });
+  assert.deepEqual([workspace.unread, workspace.mentions], [1, 2]);
+  workspace.putChannel({ id: CHANNEL, notify: "none" });
+  wire.gets({ type: "message", message: { ...add(jon), html } });
+  assert.deepEqual([workspace.unread, workspace.mentions], [1, 2]);
 });

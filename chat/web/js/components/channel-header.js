@@ -1,7 +1,7 @@
 import { el, icon, setAttribute } from "../dom.js";
 import { channelTitle } from "./channel-names.js";
 
-const collections = { threads: ["reply", "Threads"], pins: ["pin", "Pinned messages"], saved: ["save", "Saved for later"] };
+const collections = { mentions: ["mention", "Mentions"], threads: ["reply", "Threads"], pins: ["pin", "Pinned messages"], saved: ["save", "Saved for later"] };
 
 /**
  * The name and topic of the channel, and how many people are here. Events (bubbling): "open-sidebar", "about"; "collection"

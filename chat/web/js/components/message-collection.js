@@ -5,6 +5,7 @@ import { messageBody } from "./message-body.js";
 const kinds = {
   pins: { title: "Pinned messages", none: "Nothing is pinned in this channel yet.", read: (api, channelId) => api.pins(channelId) },
   saved: { title: "Saved for later", none: "You have saved nothing yet. Only you see what you save.", read: (api) => api.saved() },
+  mentions: { title: "Mentions", none: "Messages that name you, or everybody by @channel or @here, come here.", read: (api) => api.mentions() },
   threads: { title: "Threads", none: "Threads that you start, reply in or are mentioned in come here.", read: (api) => api.threads() },
 };
 
@@ -34,7 +35,7 @@ export class MessageCollection extends HTMLElement {
     this.append(this.#dialog);
   }
 
-  /** Opens a kind of list: "pins" of a channel, "saved" or "threads". */
+  /** Opens a kind of list: "pins" of a channel, "mentions", "saved" or "threads". */
   async open(kind, channelId) {
     const { title, none, read } = kinds[kind];
     this.#title.textContent = title;
@@ -64,8 +65,8 @@ export class MessageCollection extends HTMLElement {
       {},
       el("p", {}, el("strong", {}, message.author.display_name), " ", el("span", { class: "message-time" }, fullDate(new Date(message.created_at)))),
       messageBody(message, this.#workspace),
-      el("button", { type: "button", class: "text-button", onclick: show }, unread > 0 ? `Open, ${unread} unread` : "Open"),
-      kind === "threads" ? null : el("button", { type: "button", class: "text-button", onclick: remove }, kind === "pins" ? "Unpin" : "Remove"),
+      el("button", { type: "button", class: "text-button", onclick: show }, unread > 0 ? `Open, ${unread === true ? "" : `${unread} `}unread` : "Open"),
+      ["threads", "mentions"].includes(kind) ? null : el("button", { type: "button", class: "text-button", onclick: remove }, kind === "pins" ? "Unpin" : "Remove"),
     );
   }
 }

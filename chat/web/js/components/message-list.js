@@ -26,6 +26,7 @@ export class MessageList extends HTMLElement {
   #newBelow = 0;
   #lastShown = 0;
   #unreadAfter = null;
+  #readSeq = 0;
   #loadingOlder = false;
 
   #top = el("div");
@@ -48,7 +49,7 @@ export class MessageList extends HTMLElement {
     workspace.addEventListener("timeline", mine(() => this.#timelineChanged()));
     workspace.addEventListener("outbox", mine(() => this.#render()));
     workspace.addEventListener("people", () => this.#placed && this.#quietly(() => this.#render()));
-    workspace.addEventListener("channels", () => this.#checkSeen());
+    workspace.addEventListener("channels", () => this.#readChanged());
     this.#scroll.addEventListener("scroll", () => this.#scrolled());
     this.#pill.addEventListener("click", () => this.toBottom());
     window.addEventListener("focus", () => this.#checkSeen());
@@ -59,8 +60,10 @@ export class MessageList extends HTMLElement {
 
   /** Shows a channel, from its first unread message or else its end. */
   open(channelId) {
+    this.#workspace.readAgain(channelId);
     const channel = this.#workspace.channels.get(channelId);
     this.#channelId = channelId;
+    this.#readSeq = channel.read_seq;
     this.#unreadAfter = channel.unread > 0 ? channel.read_seq : null;
     this.#placed = false;
     this.#newBelow = 0;
@@ -79,6 +82,7 @@ export class MessageList extends HTMLElement {
 
   /** A message of this person's own has been written: what was unread before it is not any more. */
   written() {
+    this.#workspace.readAgain(this.#channelId);
     this.#unreadAfter = null;
     this.#render();
     this.toBottom();
@@ -224,6 +228,17 @@ export class MessageList extends HTMLElement {
 
   #seesBottom() {
     return this.#atBottom && document.visibilityState === "visible" && document.hasFocus();
+  }
+
+  /** What has been marked as unread begins at a line. */
+  #readChanged() {
+    const readSeq = this.#workspace.channels.get(this.#channelId)?.read_seq;
+    if (readSeq < this.#readSeq) {
+      this.#unreadAfter = readSeq;
+      this.#quietly(() => this.#render());
+    }
+    this.#readSeq = readSeq;
+    this.#checkSeen();
   }
 
   #checkSeen() {

@@ -4,7 +4,7 @@ const QUICK_EMOJI = ["👍", "❤️", "😂", "🎉", "👀", "✅"];
 
 /**
  * What can be done to a message. Events (bubbling), each with detail {message}: "message-react" with {emoji},
- * "message-thread", "message-edit", "message-delete", "message-pin", "message-save".
+ * "message-thread", "message-unread", "message-edit", "message-delete", "message-pin", "message-save".
  */
 export class MessageMenu extends HTMLElement {
   #menu = el("div", { class: "message-menu", role: "menu", popover: "auto", "aria-label": "Message" });
@@ -16,8 +16,8 @@ export class MessageMenu extends HTMLElement {
     this.#menu.addEventListener("toggle", (event) => event.newState === "closed" && this.#anchor?.focus());
   }
 
-  /** Opens beside a button. mayDelete, mine: what is offered. */
-  open(message, anchor, { mine, mayDelete }) {
+  /** Opens beside a button. mayDelete, mine, unread: what is offered. */
+  open(message, anchor, { mine, mayDelete, unread }) {
     this.#anchor = anchor;
     const choose = (type, detail = {}) => () => {
       this.#menu.hidePopover();
@@ -36,6 +36,7 @@ export class MessageMenu extends HTMLElement {
       item("reply", "Reply in thread", "message-thread"),
       item("pin", message.pinned ? "Unpin" : "Pin to channel", "message-pin"),
       item("save", "Save for later", "message-save"),
+      ...(unread ? [item("unread", "Mark as unread", "message-unread")] : []),
       ...(mine ? [item("edit", "Edit", "message-edit")] : []),
       ...(mayDelete ? [this.#deletion(choose("message-delete"))] : []),
     );

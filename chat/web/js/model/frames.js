@@ -53,7 +53,7 @@ const effects = {
     workspace.setPresence(userId, online);
   },
   read(workspace, { channel_id: channelId, seq, unread, mentions }) {
-    workspace.putChannel({ id: channelId, read_seq: seq, unread, mentions });
+    workspace.setRead(channelId, { read_seq: seq, unread, mentions });
   },
 };
 

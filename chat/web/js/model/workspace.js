@@ -45,6 +45,7 @@ export class Workspace extends EventTarget {
   #typing = new Map();
   #typingTold = new Map();
   #catchingUp = new Set();
+  #keptUnread = new Set();
 
   /** connect(hello) makes the Connection; patiently(read) repeats a read until it is answered. */
   constructor({ me, name, api, patiently, connect, storage }) {
@@ -395,12 +396,34 @@ export class Workspace extends EventTarget {
     }
   }
 
-  /** Says that everything up to `seq` has been seen. */
+  /** Says that everything up to `seq` has been seen, unless the channel was marked as unread since it was opened. */
   markRead(channelId, seq) {
     const channel = this.channels.get(channelId);
-    if (channel && seq > channel.read_seq && this.connection.send({ type: "read", channel_id: channelId, seq })) {
+    if (!channel || seq <= channel.read_seq || this.#keptUnread.has(channelId)) {
+      return;
+    }
+    if (this.connection.send({ type: "read", channel_id: channelId, seq, read_seq: channel.read_seq })) {
       this.putChannel({ id: channelId, read_seq: seq, unread: 0, mentions: 0 });
     }
+  }
+
+  /** Marks a message, and what comes after it, as unread. */
+  markUnread(message) {
+    this.#keptUnread.add(message.channel_id);
+    return this.perform((api) => api.markUnread(message.channel_id, message.seq));
+  }
+
+  /** Takes how far a channel is read. Less than before has been marked as unread, here or elsewhere, and is to stay so. */
+  setRead(channelId, read) {
+    if (read.read_seq < this.channels.get(channelId)?.read_seq) {
+      this.#keptUnread.add(channelId);
+    }
+    this.putChannel({ id: channelId, ...read });
+  }
+
+  /** A channel is opened anew, or written to: what is seen of it is read again. */
+  readAgain(channelId) {
+    this.#keptUnread.delete(channelId);
   }
 
   // Typing of others.

@@ -11,6 +11,7 @@ import { MessageList } from "../components/message-list.js";
 import { MessageMenu } from "../components/message-menu.js";
 import { ThreadPanel } from "../components/thread-panel.js";
 import { TypingIndicator } from "../components/typing-indicator.js";
+import { isShownInChannel } from "../model/thread.js";
 import { channelTitle } from "../components/channel-names.js";
 
 const phone = window.matchMedia("(width <= 48rem)");
@@ -116,13 +117,14 @@ export class WorkspacePage extends HTMLElement {
     on("message-menu", ({ message }, event) => {
       const mine = message.author.id === workspace.me.id;
       const moderates = ["owner", "admin"].includes(workspace.me.role);
-      this.#menu.open(message, event.target, { mine, mayDelete: mine || moderates });
+      this.#menu.open(message, event.target, { mine, mayDelete: mine || moderates, unread: isShownInChannel(message) });
     });
     on("message-thread", ({ message }) => this.#openThread(message));
     on("close-thread", () => this.#openThread(null));
     on("message-edit", ({ message }) => (this.#thread.shows(message) ? this.#thread.composer : this.#composer).edit(message));
     on("message-delete", ({ message }) => workspace.perform((api) => api.deleteMessage(message.id)));
     on("message-pin", ({ message }) => workspace.perform((api) => (message.pinned ? api.unpin(message.id) : api.pin(message.id))));
+    on("message-unread", ({ message }) => workspace.markUnread(message));
     on("message-save", ({ message }) => workspace.perform((api) => api.save(message.id)));
     on("message-react", ({ message, emoji }) => workspace.react(message, emoji));
     on("collection", ({ kind }) => this.#collection.open(kind, this.#channelId));
