@@ -1,7 +1,7 @@
 package chat_test
 
 // accessTable says who may what; access_test.go tells how to read it, and how to add to it.
-var accessTable = []string{aboutNothing, aboutPeople, aboutLogins, aboutInvites, aboutCodes, aboutServices, aboutChannels, aboutMessages, framesAboutNothing, framesAboutChannels}
+var accessTable = []string{aboutNothing, aboutPeople, aboutLogins, aboutInvites, aboutCodes, aboutServices, aboutChannels, aboutMessages, aboutFiles, framesAboutNothing, framesAboutChannels}
 
 // What is the same whatever there is.
 const aboutNothing = `
@@ -19,6 +19,9 @@ POST   /api/auth/reset                0 iiiii  {}
 POST   /api/auth/logout               2 lyyyy
 GET    /api/me                        1 lyyyy
 PATCH  /api/me                        2 lyyyy  {"title": "maker of tea"}
+PUT    /api/me/avatar                 2 lyyyy  {form}
+DELETE /api/me/avatar                 2 lyyyy
+POST   /api/files                     9 lyyyy  {form}
 POST   /api/me/password               0 liiii  {"old": "x", "new": "short"}
 GET    /api/me/sessions               2 lyyyy
 GET    /api/users                     2 lyyyy
@@ -48,6 +51,7 @@ PATCH  /api/users/{id}                8 lnnny lnnny lnnny lnnny  lnnny lnnny lnn
 PATCH  /api/users/{id}                8 lnnny lnnny lnnny lnnny  lnnny lnnny lnnny   {"role": "owner"}
 POST   /api/users/{id}/password-reset 6 lnnny lnnny lnnny lnnyy  lnnyy lnncc lnnyy
 POST   /api/dms                       8 lyyyy lyyyy lyyyy lyyyy  lyyyy liiii liyyy   {"user_ids": ["{id}"]}
+GET    /api/users/{id}/avatar         2 lyyyy lyyyy lyyyy lyyyy  lyyyy lyyyy lhyyy
 `
 
 const aboutLogins = `
@@ -114,6 +118,14 @@ DELETE /api/messages/{id}/pin                       7 lyyyy lyyyy  lhnnn   lhnnn
 PUT    /api/messages/{id}/save                      3 lyyyy lyyyy  lhyyy   lhyyy    lhhhh     lhhhh        lyyyy     lhhhh     lyyyy
 DELETE /api/messages/{id}/save                      2 lyyyy lyyyy  lyyyy   lyyyy    lyyyy     lyyyy        lyyyy     lyyyy     lyyyy
 POST   /api/channels/{lobby}/messages               0 liiii liiii  liiii   liiii    liiii     liiii        liiii     liiii     liiii   {"client_id": "{new}", "body": "a reply to what is elsewhere", "parent_id": "{id}"}
+`
+
+// My-file and their-file are in no message yet; the others are those of somebody else's messages, in channels as above.
+const aboutFiles = `
+                                                      my-file their-file file-joined file-open file-closed file-direct file-others
+GET    /api/files/{id}                              2 lyyyy   lhhhh      lyyyy       lhyyy     lhhhh       lyyyy       lhhhh
+GET    /api/files/{id}/thumb                        2 lyyyy   lhhhh      lyyyy       lhyyy     lhhhh       lyyyy       lhhhh
+POST   /api/channels/{lobby}/messages               4 lyyyy   liiii      liiii       liiii     liiii       liiii       liiii   {"client_id": "{new}", "file_ids": ["{id}"]}
 `
 
 const framesAboutNothing = `

@@ -23,7 +23,7 @@ import (
 //
 // with a cell for each thing in the heading of the part: what the {id} (or {code}, {name}, {token}) of the path or of the
 // body stands for. things_test.go makes them; a part about another sort of thing needs no more than its things there.
-// Other words in braces are explained at world.fill. A cell has a letter for each of nobody, guest, member, admin and
+// Other words in braces are explained at world.fill, and the body {form} is a form with a picture. A cell has a letter for each of nobody, guest, member, admin and
 // owner: what they are answered.
 //
 //	y  it is done                                         l  log in first (401)
@@ -216,6 +216,9 @@ func (w *world) fill(text, id string, me user) string {
 func (w *world) body(r rule, id string, me user) any {
 	if r.body == "" {
 		return nil
+	}
+	if r.body == "{form}" {
+		return form("cat.png", pngOf(4, 4))
 	}
 	return w.fill(r.body, id, me)
 }

@@ -31,11 +31,14 @@ func (s *Server) newApp() *fiber.App {
 		CaseSensitive:         true,
 		DisableStartupMessage: true,
 		BodyLimit:             bodyLimit,
-		ReadBufferSize:        headerLimit,
-		ReadTimeout:           s.tuning.readRequest,
-		WriteTimeout:          s.tuning.handle + s.tuning.readRequest,
-		IdleTimeout:           s.tuning.idle,
-		ErrorHandler:          s.writeError,
+		StreamRequestBody:     true, // bodies.go reads them
+
+		DisablePreParseMultipartForm: true,
+		ReadBufferSize:               headerLimit,
+		ReadTimeout:                  s.tuning.readRequest,
+		WriteTimeout:                 s.tuning.handle + s.tuning.readRequest,
+		IdleTimeout:                  s.tuning.idle,
+		ErrorHandler:                 s.writeError,
 		// Without it, fiber believes everybody's X-Forwarded-Proto and X-Forwarded-Host. With it and no address, nobody's;
 		// whom we believe is in proxies.go.
 		EnableTrustedProxyCheck: true,
@@ -43,7 +46,7 @@ func (s *Server) newApp() *fiber.App {
 	app.Server().CloseOnShutdown = true
 	app.Server().ConnState = s.conns.changed
 	app.Server().Handler = s.belowPublicPath(s.onlyKnownMethods(app))
-	app.Use(secure, s.measure, s.recoverPanic, s.withRequest)
+	app.Use(secure, s.wholeBody, s.measure, s.recoverPanic, s.withRequest)
 	s.api = newAPI(app, s.cfg.Version, s.publicURL.Path)
 	for _, r := range routes() {
 		r.register(s, app, r)

@@ -46,8 +46,11 @@ type answer struct {
 func call(t testing.TB, method, url string, body any, headers ...string) answer {
 	t.Helper()
 	var reader io.Reader
+	contentType := "application/json"
 	switch b := body.(type) {
 	case nil:
+	case multipartForm:
+		reader, contentType = strings.NewReader(b.body), b.contentType
 	case string:
 		reader = strings.NewReader(b)
 	default:
@@ -62,7 +65,7 @@ func call(t testing.TB, method, url string, body any, headers ...string) answer 
 		t.Fatal(err)
 	}
 	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", contentType)
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])

@@ -11,7 +11,7 @@ import (
 type editInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body struct {
-		Body string `json:"body" minLength:"1" maxLength:"10000" doc:"Markdown"`
+		Body string `json:"body" maxLength:"10000" doc:"Markdown; may be empty when the message has files"`
 	}
 }
 

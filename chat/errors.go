@@ -23,6 +23,8 @@ const (
 	requestTimeout   store.Code = "request_timeout"
 	upgradeRequired  store.Code = "upgrade_required"
 	headersTooLarge  store.Code = "headers_too_large"
+
+	rangeNotSatisfiable store.Code = "range_not_satisfiable"
 )
 
 // statusOf is the one table of error codes and their HTTP status (RFC 9110, section 15, and RFC 6585).
@@ -35,6 +37,7 @@ var statusOf = map[store.Code]int{
 	requestTimeout:        http.StatusRequestTimeout,
 	store.Conflict:        http.StatusConflict,
 	store.TooLarge:        http.StatusRequestEntityTooLarge,
+	rangeNotSatisfiable:   http.StatusRequestedRangeNotSatisfiable,
 	store.Invalid:         http.StatusUnprocessableEntity,
 	upgradeRequired:       http.StatusUpgradeRequired,
 	store.RateLimited:     http.StatusTooManyRequests,

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"snug/chat"
 	"snug/chat/chattest"
 )
@@ -42,7 +44,8 @@ func TestErrorsHaveOneForm(t *testing.T) {
 	ada.call("POST", messages, `{"body":`).refused(422, "invalid", "body")
 	ada.call("POST", messages, "").refused(422, "invalid", "body")
 	ada.call("POST", messages, `[]`).refused(422, "invalid", "body")
-	ada.call("POST", messages, `{}`).refused(422, "invalid", "client_id", "body")
+	ada.call("POST", messages, `{}`).refused(422, "invalid", "client_id")
+	ada.call("POST", messages, object{"client_id": uuid.New()}).refused(422, "invalid", "body")
 	ada.call("POST", messages, `{"client_id":"x","body":7,"extra":1}`).refused(422, "invalid", "client_id", "body", "extra")
 	ada.call("POST", messages, "a=b", "Content-Type", "text/plain").refused(422, "invalid", "body")
 	ada.call("GET", "/api/channels?colour=1", nil).refused(422, "invalid", "colour")

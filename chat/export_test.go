@@ -16,7 +16,7 @@ import (
 
 // Tuning is what tests have otherwise; what is not set is as usual.
 type Tuning struct {
-	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, Sessions, PresenceGrace time.Duration
+	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, Sessions, PresenceGrace, Sweep, UnusedFiles time.Duration
 
 	Outbox int
 }
@@ -28,6 +28,7 @@ func With(t Tuning) func(Config) (*Server, error) {
 		&tuning.readRequest: t.ReadRequest, &tuning.idle: t.Idle, &tuning.hello: t.Hello, &tuning.ping: t.Ping,
 		&tuning.silence: t.Silence, &tuning.write: t.Write, &tuning.drain: t.Drain, &tuning.poll: t.Poll,
 		&tuning.sessions: t.Sessions, &tuning.presenceGrace: t.PresenceGrace,
+		&tuning.sweep: t.Sweep, &tuning.unusedFiles: t.UnusedFiles,
 	} {
 		if from != 0 {
 			*to = from
@@ -135,3 +136,9 @@ func Exhaust(ctx context.Context, c *cache.Client, name string, parts ...string)
 
 // PlainCell is text that no spreadsheet takes for a formula.
 func PlainCell(text string) string { return plainCell(text) }
+
+// FileName is the name that a file is given.
+func FileName(given string) string { return fileName(given) }
+
+// UploadsAtOnce is how many files a user may upload at the same time.
+const UploadsAtOnce = uploadsAtOnce

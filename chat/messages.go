@@ -61,9 +61,9 @@ func (s *Server) getMessage(ctx context.Context, in *idInput) (*messageOutput, e
 // messageInput is a message as clients send it, over HTTP or the WebSocket.
 type messageInput struct {
 	ClientID uuid.UUID   `json:"client_id" format:"uuid" doc:"The client's own name for the message: sent again, it is stored once"`
-	Body     string      `json:"body" minLength:"1" maxLength:"10000" doc:"Markdown"`
+	Body     string      `json:"body,omitempty" maxLength:"10000" doc:"Markdown; may be left out when there are files"`
 	ParentID *uuid.UUID  `json:"parent_id,omitempty" format:"uuid" doc:"Of a reply: the message that its thread is about"`
-	FileIDs  []uuid.UUID `json:"file_ids,omitempty" doc:"Not supported yet: files"`
+	FileIDs  []uuid.UUID `json:"file_ids,omitempty" maxItems:"10" doc:"Files that the author has uploaded, and that are in no message yet"`
 
 	AlsoToChannel bool `json:"also_to_channel,omitempty" doc:"Of a reply: to be shown in the channel too, not only in its thread"`
 }
@@ -98,12 +98,10 @@ func (s *Server) send(ctx context.Context, author, channel uuid.UUID, in message
 }
 
 func (s *Server) storeMessage(ctx context.Context, author, channel uuid.UUID, in messageInput) (store.Stored, error) {
-	if len(in.FileIDs) > 0 {
-		return store.Stored{}, invalidField("file_ids", "is not supported yet: this server takes no files")
-	}
 	s.hub.markdown.prepare(in.Body)
 	stored, err := s.writer.Send(ctx, store.Send{
 		ClientID: in.ClientID, ChannelID: channel, AuthorID: author, Body: in.Body, ParentID: in.ParentID, AlsoToChannel: in.AlsoToChannel,
+		FileIDs: in.FileIDs,
 	})
 	if err == nil && !stored.Created {
 		// The first send may have timed out and been stored after all, without anybody being told.

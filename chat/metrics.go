@@ -77,7 +77,7 @@ func newMetrics(database *store.Store, waiting func() int) *metrics {
 			Name: "snug_writer_batch_messages", Help: "New messages in one commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 10)}),
 	}
 	for _, r := range routes() {
-		m.routes[strings.NewReplacer("{", ":", "}", "").Replace(r.path)] = true
+		m.routes[r.pattern()] = true
 	}
 	m.registry.MustRegister(m.requests, m.sockets, m.slow, m.acked, m.refused, m.batches, poolCollector{database},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,7 +87,12 @@ func describeAPI() ([]byte, error) {
 		return nil, err
 	}
 	defer nowhere.Close()
-	s, err := chat.New(chat.Config{Store: &store.Store{}, Cache: nowhere, Listener: listener})
+	folder, err := os.MkdirTemp("", "snug-description")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	s, err := chat.New(chat.Config{Store: &store.Store{}, Cache: nowhere, Listener: listener, Files: chat.Files{Dir: folder}})
 	if err != nil {
 		return nil, err
 	}

@@ -112,9 +112,9 @@ func raw(summary string, status int, handle func(*Server, *fiber.Ctx) error) reg
 		op := r.describe(s.api, summary, status)
 		s.api.OpenAPI().AddOperation(&op)
 		answer := func(c *fiber.Ctx) error { return handle(s, c) }
-		app.Add(r.method, r.path, answer)
+		app.Add(r.method, r.pattern(), answer)
 		if r.method == fiber.MethodGet { // some that watch over servers ask in this way
-			app.Add(fiber.MethodHead, r.path, answer)
+			app.Add(fiber.MethodHead, r.pattern(), answer)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (r route) describe(api huma.API, summary string, status int) huma.Operation
 		Method:        r.method,
 		Path:          r.path,
 		Summary:       summary,
-		MaxBodyBytes:  bodyLimit + 1, // the limit itself is fiber's
+		MaxBodyBytes:  bodyLimit + 1, // the limit itself is wholeBody's
 		DefaultStatus: status,
 		Responses: map[string]*huma.Response{
 			strconv.Itoa(status): {Description: http.StatusText(status)},
@@ -160,6 +160,31 @@ func (r route) describe(api huma.API, summary string, status int) huma.Operation
 func operationID(r route) string {
 	name := strings.ToLower(r.method) + strings.TrimPrefix(r.path, "/api")
 	return strings.NewReplacer("/{", "-by-", "/", "-", "}", "", ".", "-").Replace(name)
+}
+
+// pattern is the route's path as fiber has it.
+func (r route) pattern() string { return strings.NewReplacer("{", ":", "}", "").Replace(r.path) }
+
+// answering describes the JSON that a raw handler answers.
+func answering[O any](register registration) registration {
+	return func(s *Server, app *fiber.App, r route) {
+		register(s, app, r)
+		op := r.described(s.api)
+		schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[O](), true, "")
+		op.Responses[strconv.Itoa(op.DefaultStatus)].Content = map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: schema}}
+	}
+}
+
+// takingFile registers a handler that takes a form with a file in it.
+func takingFile(register registration) registration {
+	return streaming(func(s *Server, app *fiber.App, r route) {
+		register(s, app, r)
+		r.described(s.api).RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			fiber.MIMEMultipartForm: {Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"file"}, Properties: map[string]*huma.Schema{
+				"file": {Type: huma.TypeString, Format: "binary"},
+			}}},
+		}}
+	})
 }
 
 // describeAPI is the OpenAPI document of all routes.

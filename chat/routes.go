@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
+
+	"snug/store"
 )
 
 // route is one address of the API.
@@ -21,7 +23,7 @@ const done, created, none = http.StatusOK, http.StatusCreated, http.StatusNoCont
 
 // routes is the whole API.
 func routes() []route {
-	return slices.Concat(serverRoutes(), peopleRoutes(), channelRoutes(), messageRoutes())
+	return slices.Concat(serverRoutes(), peopleRoutes(), channelRoutes(), messageRoutes(), fileRoutes())
 }
 
 // serverRoutes are about the server and who runs it.
@@ -120,5 +122,21 @@ func messageRoutes() []route {
 		{"GET", "/api/mentions", member, described(mentionsDescription, operation("The messages that call me, the newest first", done, (*Server).listMentions))},
 		{"GET", "/api/threads", member, operation("The threads that I started, replied in or was mentioned in", done, (*Server).listThreads)},
 		{"GET", "/api/ws", member, raw("The WebSocket: live messages", http.StatusSwitchingProtocols, (*Server).openSocket)},
+	}
+}
+
+// fileRoutes are about uploads.
+func fileRoutes() []route {
+	return []route{
+		{"POST", "/api/files", member,
+			described(uploadDescription, takingFile(answering[store.File](guarded("Upload a file for a message", created, (*Server).uploadFile))))},
+		{"GET", "/api/files/{id}", member, described(openDescription,
+			alsoAnswers(http.StatusPartialContent, guarded("The content of a file, or a range of it", done, (*Server).getFile)))},
+		{"GET", "/api/files/{id}/thumb", member,
+			alsoAnswers(http.StatusPartialContent, guarded("A picture, small", done, (*Server).getThumb))},
+		{"PUT", "/api/me/avatar", member,
+			described(avatarDescription, takingFile(answering[store.User](guarded("Give me a picture", done, (*Server).setAvatar))))},
+		{"DELETE", "/api/me/avatar", member, operation("Take my picture away", done, (*Server).deleteAvatar)},
+		{"GET", "/api/users/{id}/avatar", member, guarded("The picture of a user", done, (*Server).getAvatar)},
 	}
 }

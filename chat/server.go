@@ -31,6 +31,7 @@ type Config struct {
 	Successor     string       // path of that socket of the server that takes over at the end; may be empty, or not there
 	ControlSocket string       // the supervisor's HTTP over a unix socket, asked for the health of all; may be empty
 
+	Files     Files
 	Metrics   Metrics
 	TLS       *tls.Config // how to speak on the public port; nil is plain HTTP
 	PublicURL string      // where browsers find this server, see [ParsePublicURL]; empty: wherever they ask
@@ -64,6 +65,8 @@ type Server struct {
 	errands   *errands
 	metrics   *metrics
 	conns     *connections
+	uploads   *uploads
+	streamed  map[string]bool // "METHOD path" of the routes that read the body of their requests themselves
 	listener  *sharedListener
 	ready     *readiness
 	draining  chan struct{} // closed when the server begins to drain
@@ -84,6 +87,8 @@ type tuning struct {
 	drain         time.Duration // for the end of a server, before what is left is cut
 	poll          time.Duration // between looks for messages that no event told of
 	sessions      time.Duration // between looks for logins that have ended without a word
+	sweep         time.Duration // between looks for files that nobody needs
+	unusedFiles   time.Duration // for which a file is kept that hangs on no message
 	presenceGrace time.Duration // before somebody who left is told to be away: a page may be loading anew
 	outbox        int           // bytes that may wait for one WebSocket; messages are shared by all who wait for them
 }
@@ -93,6 +98,7 @@ func defaultTuning() tuning {
 		readRequest: 10 * time.Second, idle: 75 * time.Second, handle: 10 * time.Second,
 		hello: 10 * time.Second, ping: 25 * time.Second, silence: 60 * time.Second, write: 10 * time.Second,
 		drain: 8 * time.Second, poll: 2 * time.Second, sessions: 2 * time.Second, presenceGrace: 3 * time.Second,
+		sweep: time.Hour, unusedFiles: 24 * time.Hour,
 		outbox: 8 << 20,
 	}
 }
@@ -101,8 +107,8 @@ func defaultTuning() tuning {
 func New(cfg Config) (*Server, error) { return newServer(cfg, defaultTuning()) }
 
 func newServer(cfg Config, tuning tuning) (*Server, error) {
-	if cfg.Store == nil || cfg.Cache == nil || cfg.Listener == nil {
-		return nil, errors.New("chat needs a store, a cache client and a listener")
+	if cfg.Store == nil || cfg.Cache == nil || cfg.Listener == nil || cfg.Files.Dir == "" {
+		return nil, errors.New("chat needs a store, a cache client, a listener and a folder for files")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -118,6 +124,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		control:   newControl(cfg.ControlSocket),
 		errands:   newErrands(),
 		proxyHint: proxyHint{log: cfg.Logger},
+		streamed:  map[string]bool{},
 	}
 	s.listener = shareListener(cfg.Listener, cfg.TLS, s.conns, cfg.Logger)
 	var err error
@@ -126,6 +133,9 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	}
 	if s.proxies, err = ParseProxies(cfg.Proxies); err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
+	if s.uploads, err = openUploads(cfg.Files); err != nil {
+		return nil, err
 	}
 	if s.site, err = newSite(web.Files, s.publicURL.Path); err != nil {
 		return nil, fmt.Errorf("prepare the web client: %w", err)
@@ -171,6 +181,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	if s.cfg.Handover != nil {
 		front.run("handover", s.inherit)
 	}
+	front.run("files", s.sweepFiles)
 	err := s.serveUntil(ctx, parts.failed, front.failed)
 	s.log.Info("chat drains")
 	s.ready.set("draining")

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"snug/chat"
 	"snug/chat/chattest"
 	"snug/store"
+	"snug/store/blobs"
 )
 
 // What nobody but its owners may see is called so, and what guests may not.
@@ -82,6 +84,21 @@ var things = map[string]func(w *world, role store.Role, me *user) string{
 	},
 	"own-archived": func(w *world, _ store.Role, me *user) string {
 		return w.said(place{archived: true, members: []user{*me}}, *me)
+	},
+
+	// Files.
+	"my-file":     func(w *world, _ store.Role, me *user) string { return w.file(*me, nil) },
+	"their-file":  func(w *world, _ store.Role, _ *user) string { return w.file(w.owner, nil) },
+	"file-joined": func(w *world, _ store.Role, me *user) string { return w.attached(place{members: []user{*me}}) },
+	"file-open":   func(w *world, _ store.Role, _ *user) string { return w.attached(place{name: secretFromGuests}) },
+	"file-closed": func(w *world, _ store.Role, _ *user) string {
+		return w.attached(place{kind: store.Private, name: secretFromAll})
+	},
+	"file-direct": func(w *world, _ store.Role, me *user) string {
+		return w.attached(place{kind: store.Direct, members: []user{*me}})
+	},
+	"file-others": func(w *world, _ store.Role, _ *user) string {
+		return w.attached(place{kind: store.Direct, name: secretFromAll})
 	},
 
 	// People.
@@ -222,12 +239,43 @@ func (w *world) said(p place, author user) string {
 	return id
 }
 
+// file uploads a picture, and hangs it on a message unless that is nil.
+func (w *world) file(by user, message any) string {
+	w.t.Helper()
+	content, thumb := sha256.Sum256([]byte("picture")), []byte("thumb")
+	folder, err := blobs.Open(w.server.Files)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, kind := range []blobs.Kind{blobs.Content, blobs.Thumb} {
+		temp, err := folder.Create()
+		if err == nil {
+			_, _ = temp.Write(thumb)
+			err = folder.Put(temp, content, kind)
+			temp.Discard()
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.exec("INSERT INTO file_contents (sha256) VALUES ($1) ON CONFLICT DO NOTHING", content[:])
+	return w.one(`INSERT INTO files (id, sha256, uploader_id, message_id, name, size, type, width, height, has_thumb)
+		VALUES (gen_random_uuid(), $1, $2, $3, 'cat.png', 7, 'image/png', 1, 1, true) RETURNING id`, content[:], by.ID, message)
+}
+
+// attached makes a channel with a message of the owner's in it that has a file.
+func (w *world) attached(p place) string {
+	w.t.Helper()
+	return w.file(w.owner, w.said(p, w.owner))
+}
+
 // somebody makes a user without a channel that guests are in.
 func (w *world) somebody(name string, role store.Role) user {
 	w.t.Helper()
 	w.made++
 	u := user{t: w.t, server: w.server, User: store.User{ID: uuid.New(), Username: fmt.Sprint(name, w.made), Role: role, Active: true}}
 	w.exec(`INSERT INTO users (id, username, display_name, role, password_hash) VALUES ($1, $2, $2, $3, 'none')`, u.ID, u.Username, role)
+	w.exec(`INSERT INTO avatars (user_id, type, picture) VALUES ($1, 'image/png', 'picture')`, u.ID)
 	return w.login(u)
 }
 

@@ -36,6 +36,7 @@ type Options struct {
 	ControlSocket string                                  // default: none
 	PublicURL     string                                  // default: none
 	Proxies       string                                  // default: none
+	Files         chat.Files                              // Dir: by default one of its own
 	MaxConns      int32                                   // of the database; default as in the store
 	Tracer        pgx.QueryTracer                         // sees every statement; default: none
 	New           func(chat.Config) (*chat.Server, error) // default: chat.New
@@ -48,6 +49,7 @@ type Server struct {
 	Addr        string // 127.0.0.1:PORT
 	ReadySocket string
 	DatabaseURL string
+	Files       string // the folder of uploads
 	Cache       *Cache
 	Store       *store.Store
 
@@ -80,14 +82,14 @@ func Launch(t testing.TB, o Options) *Server {
 	}
 	s := &Server{
 		Addr: o.Listener.Addr().String(), ReadySocket: filepath.Join(o.Run, fmt.Sprintf("chat.%d.sock", o.Slot)),
-		DatabaseURL: o.DatabaseURL, Cache: o.Cache, Store: st, done: make(chan struct{}),
+		DatabaseURL: o.DatabaseURL, Files: o.Files.Dir, Cache: o.Cache, Store: st, done: make(chan struct{}),
 	}
 	s.URL = "http://" + s.Addr
 	ready, handover := listenPrivately(t, s.ReadySocket), listenPrivately(t, handoverSocket(o.Run, o.Slot))
 	server, err := o.New(chat.Config{
 		Store: st, Cache: client, Listener: o.Listener, ReadyListener: ready, ControlSocket: o.ControlSocket,
 		Handover: handover, Successor: handoverSocket(o.Run, 1-o.Slot),
-		PublicURL: o.PublicURL, Proxies: o.Proxies, Version: "test", Logger: o.Logger,
+		Files: o.Files, PublicURL: o.PublicURL, Proxies: o.Proxies, Version: "test", Logger: o.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +141,9 @@ func (o *Options) complete(t testing.TB) {
 	}
 	if o.Run == "" {
 		o.Run = t.TempDir()
+	}
+	if o.Files.Dir == "" {
+		o.Files.Dir = t.TempDir()
 	}
 	if o.New == nil {
 		o.New = chat.New

@@ -126,11 +126,15 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 		Handover:      sockets.handover,
 		Successor:     sockets.successor,
 		ControlSocket: filepath.Join(string(settings.Run), "control.sock"),
-		Metrics:       openMetrics(settings, log),
-		PublicURL:     string(settings.PublicURL),
-		Proxies:       string(settings.Proxies),
-		Version:       version,
-		Logger:        log,
+		Files: chat.Files{
+			Dir: filepath.Join(string(settings.Data), "files"), Max: int64(settings.UploadMax), Quota: int64(settings.UploadQuota),
+			PictureMemory: plan.Chat / 2,
+		},
+		Metrics:   openMetrics(settings, log),
+		PublicURL: string(settings.PublicURL),
+		Proxies:   string(settings.Proxies),
+		Version:   version,
+		Logger:    log,
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -130,16 +131,24 @@ type memorySize int64
 var memoryUnits = map[string]int64{"": 1, "k": kB, "m": mB, "g": gB, "t": 1 << 40}
 
 func (m *memorySize) UnmarshalText(text []byte) error {
-	wrong := settingError{"must be a size of at least " + formatBytes(leastMemory) + ", such as 512MB or 2GB"}
-	number := strings.TrimRight(strings.ToLower(string(text)), "bikmgt ")
-	unit := strings.TrimSpace(strings.ToLower(string(text))[len(number):])
+	n, ok := parseSize(string(text))
+	if !ok || n < leastMemory || n > mostMemory {
+		return settingError{"must be a size of at least " + formatBytes(leastMemory) + ", such as 512MB or 2GB"}
+	}
+	*m = memorySize(n)
+	return nil
+}
+
+// parseSize reads a size such as 512MB, 2g or 1073741824.
+func parseSize(text string) (int64, bool) {
+	number := strings.TrimRight(strings.ToLower(text), "bikmgt ")
+	unit := strings.TrimSpace(strings.ToLower(text)[len(number):])
 	factor, known := memoryUnits[strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")]
 	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || !known || n > mostMemory/factor || n*factor < leastMemory {
-		return wrong
+	if err != nil || !known || n < 0 || n > math.MaxInt64/factor {
+		return 0, false
 	}
-	*m = memorySize(n * factor)
-	return nil
+	return n * factor, true
 }
 
 func (m memorySize) String() string {

@@ -33,6 +33,8 @@ type Settings struct {
 	RedisURL    redisURL      `env:"SNUG_REDIS_URL" help:"use this Redis or Valkey instead of the own cache"`
 	PostgresBin folder        `env:"SNUG_POSTGRES_BIN" help:"folder of PostgreSQL's programs; default: found, or fetched"`
 	Memory      memorySize    `env:"SNUG_MEMORY" help:"memory to share out, such as 512MB; default: the container's limit"`
+	UploadMax   uploadSize    `env:"SNUG_UPLOAD_MAX" envDefault:"100MB" help:"largest file that people may upload, such as 25MB or 2GB"`
+	UploadQuota uploadSize    `env:"SNUG_UPLOAD_QUOTA" envDefault:"10GB" help:"how much the files of one person may take together"`
 	LogFormat   logFormat     `env:"SNUG_LOG_FORMAT" envDefault:"auto" help:"auto (text, coloured on a terminal), text or json"`
 	LogLevel    slog.Level    `env:"SNUG_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	TLSCert     folder        `env:"SNUG_TLS_CERT" help:"PEM file of the certificate for https; read again when it changes"`
