@@ -14,24 +14,22 @@ import (
 	"snug/store"
 )
 
-// The bounds of catching up.
-const (
-	replayLimit   = 1000 // messages of a channel that are sent to who missed them; more are told as a gap
-	catchupPage   = 200  // messages that are read at once
-	catchupAtOnce = 3    // reads at once: the database has others to serve
-)
+// catchupAtOnce is how many reads of what was missed there are at once: the database has others to serve.
+const catchupAtOnce = 3
 
 // catchup reads what sockets have missed. Those who miss the same are served by one read.
 type catchup struct {
 	store    *store.Store
 	markdown *markdown
+	replay   int // see tuning
+	pageSize int
 	flight   singleflight.Group
 	slots    chan struct{}
 	left     sync.WaitGroup // reads that nobody waits for any more
 }
 
-func newCatchup(s *store.Store, m *markdown) *catchup {
-	return &catchup{store: s, markdown: m, slots: make(chan struct{}, catchupAtOnce)}
+func newCatchup(s *store.Store, m *markdown, t tuning) *catchup {
+	return &catchup{store: s, markdown: m, replay: t.replay, pageSize: t.page, slots: make(chan struct{}, catchupAtOnce)}
 }
 
 // page is what was missed of a span, or of the beginning of it.
@@ -69,7 +67,7 @@ func (f *catchup) read(ctx context.Context, missing store.Span) (page, error) {
 		defer func() { <-f.slots }()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		missed, err := f.store.Missed(ctx, missing, catchupPage)
+		missed, err := f.store.Missed(ctx, missing, f.pageSize)
 		if err != nil {
 			return page{}, err
 		}
@@ -89,7 +87,7 @@ func (f *catchup) read(ctx context.Context, missing store.Span) (page, error) {
 func (f *catchup) page(missing store.Span, missed store.Missed) page {
 	p := page{Span: missing, lastSeq: missed.LastSeq, left: map[uuid.UUID]bool{}, rev: missing.To}
 	switch n := len(missed.Messages); {
-	case missed.LastSeq-missing.AfterSeq > replayLimit:
+	case missed.LastSeq-missing.AfterSeq > int64(f.replay):
 		p.gap(missing.AfterSeq+1, missed.LastSeq)
 	case n > 0:
 		p.messages = f.run(missed.Messages)
@@ -98,7 +96,7 @@ func (f *catchup) page(missing store.Span, missed store.Missed) page {
 		}
 	}
 	for i, m := range missed.Changed {
-		if i == catchupPage-1 {
+		if i == f.pageSize-1 {
 			p.gap(m.Seq, missing.AfterSeq)
 			break
 		}

@@ -121,7 +121,7 @@ func (s *Server) setNotify(ctx context.Context, in *notifyInput) (*channelOutput
 	if err != nil {
 		return nil, err
 	}
-	s.hub.tell(audience{User: me}, channelFrame{Type: "channel", Channel: channel})
+	s.hub.tell(audience{User: me, Channel: in.ID}, channelFrame{Type: "channel", Channel: channel})
 	return &channelOutput{Body: channel}, nil
 }
 
@@ -177,7 +177,7 @@ func (s *Server) toldRead(channel store.Membership, err error) (*channelOutput, 
 	if err != nil {
 		return nil, err
 	}
-	s.hub.tell(audience{User: channel.UserID}, readFrame{
+	s.hub.tell(audience{User: channel.UserID, Channel: channel.ID}, readFrame{
 		Type: "read", ChannelID: channel.ID, Seq: channel.ReadSeq, Unread: channel.Unread, Mentions: channel.Mentions,
 	})
 	return &channelOutput{Body: channel}, nil

@@ -18,7 +18,7 @@ import (
 type Tuning struct {
 	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, Sessions, PresenceGrace, Sweep, UnusedFiles time.Duration
 
-	Outbox int
+	Outbox, Replay, Page int
 }
 
 // With returns a New whose servers are tuned.
@@ -34,8 +34,10 @@ func With(t Tuning) func(Config) (*Server, error) {
 			*to = from
 		}
 	}
-	if t.Outbox != 0 {
-		tuning.outbox = t.Outbox
+	for to, from := range map[*int]int{&tuning.outbox: t.Outbox, &tuning.replay: t.Replay, &tuning.page: t.Page} {
+		if from != 0 {
+			*to = from
+		}
 	}
 	return func(cfg Config) (*Server, error) { return newServer(cfg, tuning) }
 }
@@ -89,8 +91,10 @@ func Notice(log *slog.Logger, peers ...netip.Addr) {
 const (
 	BodyLimit   = bodyLimit
 	HeaderLimit = headerLimit
-	ReplayLimit = replayLimit
 )
+
+// ReplayLimit is how many messages are sent to who missed them.
+var ReplayLimit = defaultTuning().replay
 
 // The limits of guessing, as numbers of tries.
 var (

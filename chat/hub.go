@@ -27,7 +27,7 @@ type hub struct {
 	backlog  backlog
 	outgoing chan nodeEvent
 	pollNow  chan struct{}  // holds one when a look for missed messages is due
-	looks    sync.WaitGroup // reads of whom a guest sees
+	looks    sync.WaitGroup // reads of whom a guest sees, and of who is in a channel
 
 	// Of run's goroutine alone.
 	began         time.Time
@@ -43,6 +43,7 @@ type hub struct {
 	polling       bool
 	polled        time.Time // when the database was last looked into with success
 	leaving       bool      // the server ends: no more sockets
+	telling       int       // frames that wait to be told to the members of a channel
 }
 
 type hubConfig struct {
@@ -66,7 +67,7 @@ func newHub(cfg hubConfig) *hub {
 		hubConfig: cfg,
 		markdown:  md,
 		recent:    newRecentMessages(md),
-		catchup:   newCatchup(cfg.Store, md),
+		catchup:   newCatchup(cfg.Store, md, cfg.Tuning),
 		ops:       make(chan func(), 256),
 		ended:     make(chan struct{}),
 		backlog:   backlog{wake: make(chan struct{}, 1)},

@@ -64,7 +64,8 @@ type nodeEvent struct {
 	Role     store.Role        `json:"role,omitempty"` // of User
 }
 
-// audience is who a frame is for: the members of a channel, or a user, or everybody.
+// audience is who a frame is for: the members of a channel, or a user, or everybody. With a channel and a user, it is for
+// the user as long as the channel is the user's.
 type audience struct {
 	Channel uuid.UUID `json:"channel,omitzero"`
 	User    uuid.UUID `json:"user,omitzero"`
@@ -81,27 +82,62 @@ type peer struct {
 // tell sends a frame to an audience, here and on the other nodes.
 func (h *hub) tell(to audience, frame any) {
 	encoded := encodeJSON(frame)
-	h.post(func() {
-		h.tellHere(to, encoded)
-		h.toPeers(nodeEvent{Kind: kindFrame, Audience: to, Frame: encoded})
-	})
+	h.post(func() { h.spread(to, encoded) })
+}
+
+func (h *hub) spread(to audience, encoded []byte) {
+	h.tellHere(to, encoded)
+	h.toPeers(nodeEvent{Kind: kindFrame, Audience: to, Frame: encoded})
 }
 
 // tellHere sends a frame to those of an audience who are on this node.
 func (h *hub) tellHere(to audience, encoded []byte) {
 	it := item{frame: appendFrame(nil, encoded)}
-	conns := h.conns
 	switch {
-	case to.Channel != uuid.Nil:
-		conns = h.channel(to.Channel).conns
 	case to.User != uuid.Nil:
-		conns = h.users[to.User]
+		h.putTo(h.users[to.User], to, it)
+	case to.Channel == uuid.Nil:
+		h.putTo(h.conns, to, it)
+	case h.alone():
+		h.putTo(h.channel(to.Channel).conns, to, it)
+	default:
+		h.tellMembers(to, it)
 	}
+}
+
+func (h *hub) putTo(conns map[*conn]bool, to audience, it item) {
 	for c := range conns {
-		if c.welcomed && c.who.User.ID != to.But && c.sees(to.About) {
+		_, in := c.channels[to.Channel]
+		if c.welcomed && (in || to.Channel == uuid.Nil) && c.who.User.ID != to.But && c.sees(to.About) {
 			c.out.put(it)
 		}
 	}
+}
+
+// tellingAtOnce bounds how many frames wait to be told to members. What is beyond is not told: such frames are of the
+// moment.
+const tellingAtOnce = 32
+
+// tellMembers sends a frame, which has no place in the channel's log, to its members. That somebody is out, by the doing of
+// another node, shows in the log before what comes there later; here it must be asked for.
+func (h *hub) tellMembers(to audience, it item) {
+	if known := h.channels[to.Channel]; known == nil || len(known.conns) == 0 || h.telling >= tellingAtOnce {
+		return
+	}
+	h.telling++
+	h.looks.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		members, err := h.Store.MemberIDs(ctx, to.Channel)
+		h.post(func() {
+			h.telling--
+			for _, user := range members {
+				if err == nil {
+					h.putTo(h.users[user], to, it)
+				}
+			}
+		})
+	})
 }
 
 func (h *hub) tellPresence(user uuid.UUID, online bool) {
@@ -266,7 +302,6 @@ func (h *hub) typing(c *conn, channel uuid.UUID) {
 		if known == nil || !known.conns[c] {
 			return
 		}
-		h.tellHere(audience{Channel: channel, But: c.who.User.ID}, frame)
-		h.toPeers(nodeEvent{Kind: kindFrame, Audience: audience{Channel: channel, But: c.who.User.ID}, Frame: frame})
+		h.spread(audience{Channel: channel, But: c.who.User.ID}, frame)
 	})
 }

@@ -187,3 +187,33 @@ func settle(t *testing.T, u user, channel uuid.UUID, phase string) {
 		}
 	}
 }
+
+// What is of the moment has no place in a channel's log. Nor does it reach somebody who was taken out by another node, of
+// which this one may not have heard yet; and without the cache it does not hear of it at all.
+func TestTypingIsNotToldToWhoIsOut(t *testing.T) {
+	ada, bob := twoNodes(t)
+	eve := ada.invite("eve").on(bob.server)
+	channel := ada.create("cellar", true).ID
+	ada.call("POST", channelPath(channel, "/members"), object{"user_ids": []uuid.UUID{eve.ID}}).want(200)
+	others, _ := ada.on(bob.server).open(nil)
+	others.next("resumed")
+	for round := range 20 {
+		if round == 15 {
+			ada.server.Cache.Stop(t)
+			defer ada.server.Cache.Start(t)
+		}
+		ada.on(bob.server).call("POST", channelPath(channel, "/members"), object{"user_ids": []uuid.UUID{bob.ID}}).want(200)
+		bobs, _ := bob.open(nil)
+		bobs.next("resumed")
+		eves, _ := eve.open(nil)
+		eves.next("resumed")
+		ada.call("DELETE", channelPath(channel, "/members/", bob.ID.String()), nil).want(204)
+		eves.send(object{"type": "typing", "channel_id": channel})
+		others.next("typing")
+		bobs.send(object{"type": "ping"})
+		if f := bobs.next("typing", "pong"); f.Type == "typing" {
+			t.Fatalf("round %d: who is out is told who types", round)
+		}
+		_, _ = bobs.ws.Close(), eves.ws.Close()
+	}
+}

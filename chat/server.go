@@ -91,6 +91,8 @@ type tuning struct {
 	unusedFiles   time.Duration // for which a file is kept that hangs on no message
 	presenceGrace time.Duration // before somebody who left is told to be away: a page may be loading anew
 	outbox        int           // bytes that may wait for one WebSocket; messages are shared by all who wait for them
+	replay        int           // messages of a channel that are sent to who missed them; more are told as a gap
+	page          int           // messages that are read at once to be sent to who missed them
 }
 
 func defaultTuning() tuning {
@@ -99,7 +101,7 @@ func defaultTuning() tuning {
 		hello: 10 * time.Second, ping: 25 * time.Second, silence: 60 * time.Second, write: 10 * time.Second,
 		drain: 8 * time.Second, poll: 2 * time.Second, sessions: 2 * time.Second, presenceGrace: 3 * time.Second,
 		sweep: time.Hour, unusedFiles: 24 * time.Hour,
-		outbox: 8 << 20,
+		outbox: 8 << 20, replay: 1000, page: 200,
 	}
 }
 

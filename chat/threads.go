@@ -36,7 +36,7 @@ func (s *Server) markThreadRead(ctx context.Context, in *readInput) (*threadRead
 		return nil, err
 	}
 	if read.ReadSeq > 0 {
-		s.hub.tell(audience{User: user}, threadReadFrame{Type: "thread_read", ThreadRead: read})
+		s.hub.tell(audience{User: user, Channel: read.ChannelID}, threadReadFrame{Type: "thread_read", ThreadRead: read})
 	}
 	return &threadReadOutput{Body: read}, nil
 }

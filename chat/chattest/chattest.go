@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -243,13 +244,16 @@ func Listen(t testing.TB) net.Listener {
 	return l
 }
 
-// Cache is a running cache server.
+// Cache is a running cache server: the embedded one, in this process, or a process of its own.
 type Cache struct {
 	URL    string
 	socket string
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error
+
+	command func() *exec.Cmd // nil for the embedded one
+	process *Process
 }
 
 // StartCache runs a cache server until the test ends.
@@ -262,23 +266,21 @@ func StartCache(t testing.TB) *Cache {
 	return c
 }
 
-// Start runs the server again after Stop.
+// Start runs the server again after Stop, with nothing in it.
 func (c *Cache) Start(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel, c.done = cancel, make(chan struct{})
-	go func() {
-		defer close(c.done)
-		// What it holds is measured by the heap of the process, and here all of the test is in that.
-		c.err = cache.Serve(ctx, cache.ServerConfig{Socket: c.socket, MaxMemory: 1 << 40})
-	}()
+	if c.command != nil {
+		c.process = StartProcess(t, c.command())
+	} else {
+		c.serve()
+	}
 	client, err := cache.Open(c.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
 	for deadline := time.Now().Add(waitLimit); ; time.Sleep(5 * time.Millisecond) {
-		if err = client.Check(ctx); err == nil {
+		if err = client.Check(context.Background()); err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -287,9 +289,23 @@ func (c *Cache) Start(t testing.TB) {
 	}
 }
 
-// Stop ends the server, with all it holds.
+func (c *Cache) serve() {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel, c.done = cancel, make(chan struct{})
+	go func() {
+		defer close(c.done)
+		// What it holds is measured by the heap of the process, and here all of the test is in that.
+		c.err = cache.Serve(ctx, cache.ServerConfig{Socket: c.socket, MaxMemory: 1 << 40})
+	}()
+}
+
+// Stop ends the server, with all it holds; a process by SIGKILL.
 func (c *Cache) Stop(t testing.TB) {
 	t.Helper()
+	if c.command != nil {
+		c.process.Kill()
+		return
+	}
 	c.cancel()
 	<-c.done
 	if c.err != nil {
