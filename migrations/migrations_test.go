@@ -98,6 +98,10 @@ func insertData(t *testing.T, conn *pgx.Conn) {
 		`mentions (user_id, message_id, channel_id, seq, by_name) VALUES (` + one + `, ` + one + `, ` + one + `, 1, true)`,
 		`invite_channels (invite_id, channel_id) VALUES (` + one + `, ` + one + `)`,
 		`password_resets (user_id, code_hash, expires_at) VALUES (` + one + `, '0123456789abcdef', now())`,
+		`users (id, username, display_name, role, password_hash, bot) VALUES (` + hooked + `, 'hook-1', 'CI', 'member', '', true)`,
+		`hooks (id, channel_id, user_id, token_hash, created_by) VALUES (` + one + `, ` + one + `, ` + hooked + `, '0123456789abcdef', ` + one + `)`,
+		`messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, author_name, author_emoji)
+			VALUES (` + hooked + `, ` + one + `, 9, ` + hooked + `, ` + one + `, 'done', now(), 9, 9, 'Build', '🔨')`,
 		`audit_log (action) VALUES ('test.begun')`,
 		`file_contents (sha256) VALUES (` + sha256 + `)`,
 		`files (id, sha256, uploader_id, message_id, name, size, type, width, height, has_thumb)
@@ -323,6 +327,8 @@ const sha256 = "decode(repeat('ab', 32), 'hex')"
 
 const reply = "'00000000-0000-7000-8000-0000000000ee'"
 
+const hooked = "'00000000-0000-7000-8000-0000000000dd'"
+
 const one, two = "'00000000-0000-7000-8000-000000000001'", "'00000000-0000-7000-8000-000000000002'"
 
 func message(seq, client, body string) string {
@@ -398,6 +404,13 @@ var refused = map[string]string{
 	`UPDATE files SET width = NULL, height = NULL`:                                                                                                "23514", // and it has a small picture
 	`UPDATE files SET width = 0`:                                                                                                                  "23514",
 	`UPDATE files SET position = 10`:                                                                                                              "23514",
+	`UPDATE users SET role = 'admin' WHERE bot`:                                                                                                   "23514",
+	`UPDATE users SET password_hash = 'x' WHERE bot`:                                                                                              "23514",
+	`UPDATE users SET bot = false WHERE bot`:                                                                                                      "23503", // of a hook
+	`INSERT INTO hooks (id, channel_id, user_id, token_hash, created_by) VALUES (gen_random_uuid(), ` + one + `, ` + one + `, '0123456789abcdex', ` + one + `)`:             "23503", // no bot
+	`INSERT INTO hooks (id, channel_id, user_id, bot, token_hash, created_by) VALUES (gen_random_uuid(), ` + one + `, ` + one + `, false, '0123456789abcdex', ` + one + `)`: "23514",
+	`UPDATE messages SET author_name = '' WHERE seq = 9`:              "23514",
+	`UPDATE messages SET author_name = repeat('x', 81) WHERE seq = 9`: "23514",
 	`INSERT INTO files (id, sha256, uploader_id, message_id, name, size, type) VALUES (` + two + `, ` + sha256 + `, ` + one + `, ` + one + `, 'a', 0, 'text/plain')`: "23505", // the place is taken
 	`UPDATE messages SET files = '[]' WHERE seq = 2`:                "23514", // it is deleted
 	`UPDATE messages SET body = '' WHERE seq = 1`:                   "23514", // and there is nothing else

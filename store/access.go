@@ -81,9 +81,15 @@ const (
 	mayInvite = `(u.active AND u.role IN ('owner', 'admin') AND (i.role <> 'admin' OR u.role = 'owner'))`
 
 	// seenBy is whether the user $1 sees u: guests see the people of the channels that they are in, everybody else sees all.
-	seenBy = `(u.id = $1 OR EXISTS (SELECT FROM users viewer WHERE viewer.id = $1 AND viewer.role <> 'guest') OR EXISTS (
+	// Nobody sees bots, but in what they write.
+	seenBy = `(NOT u.bot AND (u.id = $1 OR EXISTS (SELECT FROM users viewer WHERE viewer.id = $1 AND viewer.role <> 'guest') OR EXISTS (
 		SELECT FROM channel_members mine JOIN channel_members theirs USING (channel_id)
-		WHERE mine.user_id = $1 AND theirs.user_id = u.id))`
+		WHERE mine.user_id = $1 AND theirs.user_id = u.id)))`
+
+	// maySeeHook is whether u sees the hook h of c, mayDeleteHook whether u may delete it then.
+	maySeeHook = `(u.active AND u.role <> 'guest' AND (u.role IN ('owner', 'admin') OR EXISTS (
+		SELECT FROM channel_members cm WHERE cm.channel_id = c.id AND cm.user_id = u.id)))`
+	mayDeleteHook = `(u.role IN ('owner', 'admin') OR h.created_by = u.id OR coalesce(c.created_by = u.id, false))`
 )
 
 // Standing is what a user is to a channel. It decides what the user may do there.
@@ -140,6 +146,12 @@ func (s *Store) inChannelAs(ctx context.Context, userID, channelID uuid.UUID, do
 		return do(tx, rev, as)
 	})
 }
+
+// botRole is the role of bots: they call everybody as members do. Where they may write is a matter of their hook.
+const botRole = Member
+
+// errOthersHook is what they are told who are not as mayDeleteHook wants.
+var errOthersHook = forbidden("Only who made the webhook, who made the channel, admins and owners may delete it.")
 
 // errGuestsMakeNone is what they are told who are not as mayMakeChannels wants.
 var errGuestsMakeNone = forbidden("Guests cannot make channels.")
@@ -266,4 +278,17 @@ func (s Standing) leaves(role Role) error {
 		return forbidden("Everybody is in this channel: it cannot be left.")
 	}
 	return nil
+}
+
+// hooks wants somebody who may let programs send to the channel.
+func (s Standing) hooks() error {
+	switch {
+	case s.Kind == Direct:
+		return forbidden("A direct conversation has no webhooks: choose a channel.")
+	case s.Role == Guest:
+		return forbidden("Guests cannot make webhooks.")
+	case !s.Member:
+		return forbidden("Join the channel first.")
+	}
+	return s.open()
 }

@@ -31,6 +31,8 @@ const (
 	PasswordReset   Action = "password.reset"
 	ServiceRestart  Action = "service.restart"
 	ChannelDeleted  Action = "channel.deleted"
+	HookCreated     Action = "hook.created"
+	HookDeleted     Action = "hook.deleted"
 	MessageDeleted  Action = "message.deleted" // by somebody else than who wrote it
 )
 
@@ -121,7 +123,7 @@ type AuditName struct {
 
 // AuditTarget is to whom or what something was done, by the name it had then.
 type AuditTarget struct {
-	Kind string `json:"kind" doc:"user, invite, channel, message, service, or empty"`
+	Kind string `json:"kind" doc:"user, invite, channel, message, hook, service, or empty"`
 	AuditName
 }
 

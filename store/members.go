@@ -170,7 +170,7 @@ func collectMoves(channelID uuid.UUID, rows pgx.Rows) ([]Move, error) {
 // wantActive wants users who are there and active.
 func wantActive(ctx context.Context, tx pgx.Tx, userIDs []uuid.UUID) error {
 	var n int
-	if err := tx.QueryRow(ctx, `SELECT count(*) FROM users WHERE id = ANY ($1) AND active`, userIDs).Scan(&n); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT count(*) FROM users WHERE id = ANY ($1) AND active AND NOT bot`, userIDs).Scan(&n); err != nil {
 		return err
 	}
 	if n < len(userIDs) {

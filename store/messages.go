@@ -27,6 +27,8 @@ type Author struct {
 	Username    string    `json:"username"`
 	DisplayName string    `json:"display_name"`
 	AvatarURL   string    `json:"avatar_url"`
+	Bot         bool      `json:"bot,omitempty"`   // a program has sent it, by a hook
+	Emoji       string    `json:"emoji,omitempty"` // of a program: to be shown as its picture
 }
 
 // Reaction is one emoji under a message and who put it there.
@@ -72,13 +74,13 @@ type Page struct {
 const messageColumns = `m.id, m.channel_id, m.seq, m.body, m.client_id, m.created_at, m.created_rev, m.rev,
 	CASE WHEN m.parent_seq IS NOT NULL THEN (SELECT p.id FROM messages p WHERE p.channel_id = m.channel_id AND p.seq = m.parent_seq) END,
 	m.also_to_channel, m.reply_count, m.last_reply_at, m.participants, m.reactions, m.files, m.pinned, m.edited_at, m.deleted_at,
-	u.id, u.username, u.display_name, u.avatar_url`
+	u.id, u.username, coalesce(m.author_name, u.display_name), u.avatar_url, u.bot, coalesce(m.author_emoji, '')`
 
 // fields are where to scan messageColumns.
 func (m *Message) fields() []any {
 	return []any{&m.ID, &m.ChannelID, &m.Seq, &m.Body, &m.ClientID, &m.CreatedAt, &m.CreatedRev, &m.Rev,
 		&m.ParentID, &m.AlsoToChannel, &m.ReplyCount, &m.LastReplyAt, &m.Participants, &m.Reactions, &m.Files, &m.Pinned, &m.EditedAt, &m.DeletedAt,
-		&m.Author.ID, &m.Author.Username, &m.Author.DisplayName, &m.Author.AvatarURL}
+		&m.Author.ID, &m.Author.Username, &m.Author.DisplayName, &m.Author.AvatarURL, &m.Author.Bot, &m.Author.Emoji}
 }
 
 func scanMessage(row pgx.Row) (Message, error) { return scanMessageAnd(row) }

@@ -61,6 +61,10 @@ func TestStatementsOfACall(t *testing.T) {
 	if _, err := in.SetAvatar(ctx, in.owner.ID, Avatar{"image/png", []byte("x")}, [32]byte{}); err != nil {
 		t.Fatal(err)
 	}
+	hook, err := in.CreateHook(ctx, in.owner.ID, NewHook{ChannelID: in.general, Name: "CI", TokenHash: []byte("0123456789abcdef")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	reaction := ReactionParams{UserID: bob.ID, MessageID: last, Emoji: "👍"}
 
 	checkStatements(t, &count, map[string]call{
@@ -119,6 +123,14 @@ func TestStatementsOfACall(t *testing.T) {
 			_, err := in.Register(ctx, RegisterParams{InviteCode: invite.Code, Username: "sue"})
 			return err
 		}},
+		"CreateHook": {6, func() error {
+			_, err := in.CreateHook(ctx, bob.ID, NewHook{ChannelID: in.general, Name: "x", TokenHash: tokenHash()})
+			return err
+		}},
+		"Hooks":         {1, func() error { _, err := in.Hooks(ctx, bob.ID, uuid.Nil); return err }},
+		"HookByToken":   {1, func() error { _, err := in.HookByToken(ctx, []byte("0123456789abcdef")); return err }},
+		"Usernames":     {1, func() error { _, err := in.Usernames(ctx, in.general, ids(bob, other)); return err }},
+		"DeleteHook":    {5, func() error { return in.DeleteHook(ctx, in.owner.ID, hook.ID) }},
 		"CreateChannel": {5, func() error { _, err := in.CreateChannel(ctx, bob.ID, NewChannel{Name: "new"}); return err }},
 		"UpdateChannel": {5, func() error {
 			_, _, err := in.UpdateChannel(ctx, bob.ID, busy, ChannelParams{Topic: &name})
@@ -257,8 +269,8 @@ func TestPlansReadByIndex(t *testing.T) {
 	}
 	ids := make([][16]byte, 100)
 	for statement, args := range map[string][]any{
-		lockChannels: {ids}, messagesByID: {ids}, storeBatch: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100)},
-		storeBatchWithFiles: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100), make([]int64, 100), ids, make([]int16, 100)},
+		lockChannels: {ids}, messagesByID: {ids}, storeBatch: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100), make([]string, 100), make([]string, 100)},
+		storeBatchWithFiles: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100), make([]string, 100), make([]string, 100), make([]int64, 100), ids, make([]int16, 100)},
 		countReplies:        {ids, maxParticipants}, parentsOf: {ids},
 		storeMentions: {ids, make([]string, 100), ids, ids, ids, false},
 	} {

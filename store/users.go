@@ -79,7 +79,7 @@ func (s *Store) UserByUsername(ctx context.Context, username string) (User, stri
 	a, err := one(ctx, s, func(row pgx.Row) (a account, err error) {
 		err = row.Scan(append(a.fields(), &a.passwordHash)...)
 		return a, err
-	}, `SELECT `+userColumns+`, u.password_hash FROM users u WHERE lower(u.username) = lower($1)`, username)
+	}, `SELECT `+userColumns+`, u.password_hash FROM users u WHERE lower(u.username) = lower($1) AND NOT u.bot`, username)
 	if noRows(err) {
 		return User{}, "", notFound("user")
 	}
@@ -148,7 +148,7 @@ func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, p ProfileParams
 
 // lockUser reads a user who stays as they are until the transaction ends, and asks whether it may go on.
 func lockUser(ctx context.Context, tx pgx.Tx, id uuid.UUID, may Permit) (User, error) {
-	u, err := scanUser(tx.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, id))
+	u, err := scanUser(tx.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND NOT u.bot FOR NO KEY UPDATE`, id))
 	if noRows(err) {
 		return u, notFound("user")
 	}

@@ -18,6 +18,7 @@ type Send struct {
 	Body                          string
 	ParentID                      *uuid.UUID  // of a reply: the message that its thread is about
 	AlsoToChannel                 bool        // of a reply
+	AuthorName, AuthorEmoji       string      // of a bot: what it calls itself in this message, if not as usual
 	FileIDs                       []uuid.UUID // uploads of the author's that are in no message yet, at most MaxFiles
 }
 

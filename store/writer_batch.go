@@ -41,13 +41,15 @@ const storeBatch = inputOfBatch + judgedBatch + `, false AS lacks_files, NULL::j
 
 const inputOfBatch = `
 	WITH input AS (
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::boolean[]) WITH ORDINALITY
-			AS input (id, author_id, client_id, channel_id, body, parent_id, also_to_channel, n)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::boolean[],
+			$8::text[], $9::text[]) WITH ORDINALITY
+			AS input (id, author_id, client_id, channel_id, body, parent_id, also_to_channel, author_name, author_emoji, n)
 	)`
 
 const judgedBatch = `, judged AS MATERIALIZED (
-		SELECT input.*, u.username, u.display_name, u.avatar_url, c.last_seq, c.last_rev,
-			m.user_id IS NOT NULL AND u.active AS member, coalesce(c.archived, false) AS archived, p.seq AS parent_seq, known.*`
+		SELECT input.*, u.username, u.display_name, u.avatar_url, u.bot, c.last_seq, c.last_rev,
+			(u.active AND (m.user_id IS NOT NULL OR u.bot AND EXISTS (
+				SELECT FROM hooks h WHERE h.user_id = u.id AND h.channel_id = c.id))) IS TRUE AS member, coalesce(c.archived, false) AS archived, p.seq AS parent_seq, known.*`
 
 const judgedFrom = `
 		FROM input
@@ -67,8 +69,10 @@ const storedBatch = `
 		FROM judged WHERE known_id IS NULL AND member AND NOT archived AND (parent_id IS NULL OR parent_seq IS NOT NULL)
 			AND NOT lacks_files
 	), stored AS (
-		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, parent_seq, also_to_channel, files)
-		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev, parent_seq, coalesce(also_to_channel, false), files FROM accepted
+		INSERT INTO messages (id, channel_id, seq, author_id, client_id, body, created_at, created_rev, rev, parent_seq, also_to_channel, files,
+			author_name, author_emoji)
+		SELECT id, channel_id, seq, author_id, client_id, body, at, rev, rev, parent_seq, coalesce(also_to_channel, false), files,
+			author_name, author_emoji FROM accepted
 	), counted AS (
 		UPDATE channels c SET last_seq = newest.seq, last_rev = newest.rev
 		FROM (SELECT channel_id, max(seq) AS seq, max(rev) AS rev FROM accepted GROUP BY channel_id) newest WHERE c.id = newest.channel_id
@@ -76,7 +80,7 @@ const storedBatch = `
 
 const verdicts = `
 	SELECT j.member, j.archived, j.lacks_files, j.known_id, j.known_channel_id, a.seq, a.rev, a.at, a.files,
-		j.username, j.display_name, j.avatar_url
+		j.username, j.display_name, j.avatar_url, j.bot
 	FROM judged j LEFT JOIN accepted a USING (n) ORDER BY n`
 
 // verdict is a row of storeBatch.
@@ -90,11 +94,12 @@ type verdict struct {
 	username              *string
 	displayName           *string
 	avatarURL             *string
+	bot                   *bool
 }
 
 func scanVerdict(row pgx.CollectableRow) (v verdict, err error) {
 	err = row.Scan(&v.member, &v.archived, &v.lacksFiles, &v.knownID, &v.knownChannel, &v.seq, &v.rev, &v.at, &v.files,
-		&v.username, &v.displayName, &v.avatarURL)
+		&v.username, &v.displayName, &v.avatarURL, &v.bot)
 	return v, err
 }
 
@@ -237,6 +242,7 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 	if slices.ContainsFunc(batch, func(p *pending) bool { return p.ParentID != nil }) {
 		parents, also = make([]pgtype.UUID, n), make([]bool, n)
 	}
+	names, emoji := authorsOf(batch)
 	locked := map[[16]byte]bool{}
 	for i, p := range batch {
 		ids[i], authors[i], clients[i], channels[i], bodies[i] = p.id, p.AuthorID, p.ClientID, p.ChannelID, p.Body
@@ -257,7 +263,7 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 	if len(doubtful) > 0 {
 		pipe.Queue(messagesByID, doubtful)
 	}
-	store, args := storeBatch, []any{ids, authors, clients, channels, bodies, parents, also}
+	store, args := storeBatch, []any{ids, authors, clients, channels, bodies, parents, also, names, emoji}
 	if files := filesOf(batch); len(files) > 0 {
 		store, args = storeBatchWithFiles, append(args, files...)
 	}
@@ -272,6 +278,25 @@ func (w *Writer) pipeline(batch []*pending) *pgx.Batch {
 		pipe.Queue(parentsOf, replies)
 	}
 	return pipe
+}
+
+// authorsOf returns what bots call themselves in the batch; nil, which is read as NULL for each, when nobody does.
+func authorsOf(batch []*pending) (names, emoji []*string) {
+	for i, p := range batch {
+		if p.AuthorName == "" && p.AuthorEmoji == "" {
+			continue
+		}
+		if names == nil {
+			names, emoji = make([]*string, len(batch)), make([]*string, len(batch))
+		}
+		if p.AuthorName != "" {
+			names[i] = &p.AuthorName
+		}
+		if p.AuthorEmoji != "" {
+			emoji[i] = &p.AuthorEmoji
+		}
+	}
+	return names, emoji
 }
 
 // judge turns a row into the sender's answer. Known are the messages that were stored before.
@@ -298,7 +323,8 @@ func (p *pending) judge(v verdict, known map[uuid.UUID]Message) answer {
 		Created: true,
 		Message: Message{
 			ID: p.id, ChannelID: p.ChannelID, Seq: *v.seq, Body: p.Body, ClientID: p.ClientID, CreatedAt: *v.at, CreatedRev: *v.rev, Rev: *v.rev,
-			Author:   Author{ID: p.AuthorID, Username: *v.username, DisplayName: *v.displayName, AvatarURL: *v.avatarURL},
+			Author: Author{ID: p.AuthorID, Username: *v.username, DisplayName: cmp.Or(p.AuthorName, *v.displayName), AvatarURL: *v.avatarURL,
+				Bot: *v.bot, Emoji: p.AuthorEmoji},
 			ParentID: p.ParentID, AlsoToChannel: p.AlsoToChannel,
 			Reactions: []Reaction{}, Files: v.files,
 		},

@@ -11,9 +11,9 @@ import (
 // message has them. A file that several sends name is that of the first.
 const storeBatchWithFiles = inputOfBatch + `, wanted AS MATERIALIZED (
 		SELECT *, row_number() OVER (PARTITION BY file_id ORDER BY n, position) AS turn
-		FROM unnest($8::bigint[], $9::uuid[], $10::smallint[]) AS wanted (n, file_id, position)
+		FROM unnest($10::bigint[], $11::uuid[], $12::smallint[]) AS wanted (n, file_id, position)
 	), free AS MATERIALIZED (
-		SELECT * FROM files WHERE id = ANY ($9::uuid[]) AND message_id IS NULL ORDER BY id FOR UPDATE
+		SELECT * FROM files WHERE id = ANY ($11::uuid[]) AND message_id IS NULL ORDER BY id FOR UPDATE
 	), given AS MATERIALIZED (
 		SELECT n, count(f.id) < count(*) AS lacking, jsonb_agg(` + fileObject + ` ORDER BY w.position) AS files
 		FROM wanted w JOIN input USING (n) LEFT JOIN free f ON f.id = w.file_id AND f.uploader_id = input.author_id AND w.turn = 1
