@@ -33,8 +33,8 @@ type node struct {
 
 // nodeConfig is what the process is told in its environment.
 type nodeConfig struct {
-	Database, Cache, Ready string
-	Tuning                 chat.Tuning
+	Database, Cache, Ready, Files string
+	Tuning                        chat.Tuning
 }
 
 const nodeVariable = "SNUG_TEST_NODE"
@@ -53,7 +53,7 @@ func startNode(t *testing.T, database string, c *chattest.Cache, tuning chat.Tun
 	}
 	t.Cleanup(func() { _, _ = file.Close(), log.Close() })
 	addr := listener.Addr().String()
-	n := &node{listener: file, log: log, config: nodeConfig{Database: database, Cache: c.URL, Ready: filepath.Join(dir, "ready"), Tuning: tuning}}
+	n := &node{listener: file, log: log, config: nodeConfig{Database: database, Cache: c.URL, Ready: filepath.Join(dir, "ready"), Files: t.TempDir(), Tuning: tuning}}
 	n.Server = &chattest.Server{URL: "http://" + addr, Addr: addr, ReadySocket: n.config.Ready, DatabaseURL: database, Cache: c}
 	n.start(t)
 	return n
@@ -119,7 +119,7 @@ func runNode(ctx context.Context, encoded string) error {
 		return err
 	}
 	server, err := chat.With(config.Tuning)(chat.Config{
-		Store: database, Cache: quick, Listener: public, ReadyListener: ready, Version: "test", Logger: log,
+		Store: database, Cache: quick, Files: chat.Files{Dir: config.Files}, Listener: public, ReadyListener: ready, Version: "test", Logger: log,
 	})
 	if err != nil {
 		return err
