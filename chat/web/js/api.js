@@ -38,6 +38,27 @@ async function call(method, path, body) {
   return answer;
 }
 
+/** Sends a file as a form. Returns {done, cancel()}; onProgress is told how much of it is sent, from 0 to 1. */
+function sendFile(method, path, file, onProgress = () => {}) {
+  const request = new XMLHttpRequest(); // fetch does not tell how far it is
+  const done = new Promise((resolve, reject) => {
+    request.addEventListener("load", () => {
+      const ok = request.status >= 200 && request.status < 300;
+      const headers = { get: (name) => request.getResponseHeader(name) };
+      return ok ? resolve(request.response) : reject(problemOf({ status: request.status, headers }, request.response));
+    });
+    request.addEventListener("error", () => reject(new ApiError({ code: "unreachable", message: "The file could not be uploaded. Check the connection, and that it is not too large." })));
+    request.addEventListener("abort", () => reject(new ApiError({ code: "cancelled", message: "Cancelled." })));
+  });
+  request.upload.addEventListener("progress", (event) => onProgress(event.lengthComputable ? event.loaded / event.total : 0));
+  request.open(method, addressOf(path));
+  request.responseType = "json";
+  const form = new FormData();
+  form.append("file", file);
+  request.send(form);
+  return { done, cancel: () => request.abort() };
+}
+
 function problemOf(response, answer) {
   const passing = [502, 503, 504].includes(response.status);
   return new ApiError({
@@ -75,6 +96,10 @@ export const api = {
   resetPassword: (form) => call("POST", "/api/auth/reset", form),
   logout: () => call("POST", "/api/auth/logout"),
   me: () => call("GET", "/api/me"),
+  updateMe: (form) => call("PATCH", "/api/me", form),
+  setAvatar: (file) => sendFile("PUT", "/api/me/avatar", file),
+  deleteAvatar: () => call("DELETE", "/api/me/avatar"),
+  upload: (file, onProgress) => sendFile("POST", "/api/files", file, onProgress),
   users: async () => (await call("GET", "/api/users")).users,
   channels: async () => (await call("GET", "/api/channels")).channels,
   browseChannels: (after) => call("GET", `/api/channels?${new URLSearchParams({ browse: 1, after })}`),

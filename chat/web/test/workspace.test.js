@@ -262,3 +262,20 @@ test("a message that calls this person is a mention, also in a thread, and not i
   wire.gets({ type: "message", message: { ...add(jon), html } });
   assert.deepEqual([workspace.unread, workspace.mentions], [1, 2]);
 });
+
+test("who changes their profile is shown as they are now, in the colours that everybody had", async () => {
+  const { workspace, wire, welcome } = await setUp(1);
+  welcome();
+  const colours = ["mia", "jon"].map((id) => workspace.colourOf(id));
+  wire.gets({ type: "user", user: { ...me, display_name: "Mia Ö.", avatar_url: "/api/users/mia/avatar?v=1" } });
+  assert.equal(workspace.me.display_name, "Mia Ö.");
+  assert.equal(workspace.users.get("mia").avatar_url, "/api/users/mia/avatar?v=1");
+  assert.deepEqual(["mia", "jon"].map((id) => workspace.colourOf(id)), colours);
+});
+
+test("files go with the message that they were written with", async () => {
+  const { workspace, wire, welcome } = await setUp(1);
+  welcome();
+  workspace.send(CHANNEL, "", null, [{ id: "f1", name: "cat.png" }]);
+  assert.deepEqual(wire.sent.at(-1).file_ids, ["f1"]);
+});

@@ -6,7 +6,7 @@ import { channelMark } from "./channel-names.js";
 
 /**
  * The channels with what is unread, the people with their presence, and oneself.
- * Events (bubbling): "browse", "direct" with detail {userId}, "invite", "leave", "close-sidebar". Links are followed by the router.
+ * Events (bubbling): "browse", "direct" with detail {userId}, "invite", "profile", "leave", "close-sidebar". Links are followed by the router.
  */
 export class ChannelSidebar extends HTMLElement {
   #workspace;
@@ -15,6 +15,7 @@ export class ChannelSidebar extends HTMLElement {
   #directs = el("ul");
   #directsHead = el("h2", {}, "Direct conversations");
   #people = el("ul");
+  #me = el("button", { type: "button", class: "sidebar-me", title: "Your profile", onclick: () => this.#ask("profile") });
 
   show(workspace) {
     this.#workspace = workspace;
@@ -82,12 +83,10 @@ export class ChannelSidebar extends HTMLElement {
   }
 
   #foot() {
-    const { me } = this.#workspace;
     return el(
       "div",
       { class: "sidebar-foot" },
-      avatar(me, this.#workspace.colourOf(me.id)),
-      el("div", { class: "sidebar-me" }, el("strong", {}, me.display_name), el("span", {}, `@${me.username}`)),
+      this.#me,
       el(
         "button",
         { type: "button", class: "icon-button", "aria-label": "Log out", title: "Log out", onclick: () => this.#ask("leave") },
@@ -131,8 +130,18 @@ export class ChannelSidebar extends HTMLElement {
     return item;
   }
 
+  #renderMe() {
+    const { me } = this.#workspace;
+    this.#me.replaceChildren(
+      avatar(me, this.#workspace.colourOf(me.id)),
+      el("span", { class: "sidebar-me-name" }, el("strong", {}, me.display_name), el("span", {}, statusOf(me) || `@${me.username}`)),
+      el("span", { class: "visually-hidden" }, ", your profile"),
+    );
+  }
+
   #renderPeople() {
     const { users, online, me } = this.#workspace;
+    this.#renderMe();
     const people = Array.from(users.values())
       .filter((user) => user.active)
       .map((user) => ({ user, isOnline: online.has(user.id), isMe: user.id === me.id, colour: this.#workspace.colourOf(user.id) }))
@@ -149,7 +158,7 @@ export class ChannelSidebar extends HTMLElement {
     const write = el(
       "button",
       { type: "button", class: "sidebar-person", title: "Write directly", onclick: () => this.#ask("direct", { userId: user.id }) },
-      avatar(user, colour, { small: true, presence: true }),
+      personAvatar(user, colour),
       el("span", { class: "sidebar-name" }),
       el("span", { class: "visually-hidden" }),
     );
@@ -172,11 +181,27 @@ function unreadBadge({ kind, unread, mentions }) {
   ];
 }
 
-function updatePerson(item, { user, isOnline, isMe }) {
-  const [picture, name, presence] = item.firstElementChild.children;
+/** What somebody is at. */
+function statusOf(user) {
+  return `${user.status_emoji} ${user.status_text}`.trim();
+}
+
+function personAvatar(user, colour) {
+  const element = avatar(user, colour, { small: true, presence: true });
+  element.dataset.looks = `${user.avatar_url} ${user.display_name}`;
+  return element;
+}
+
+function updatePerson(item, { user, isOnline, isMe, colour }) {
+  const [before, name, presence] = item.firstElementChild.children;
+  const picture = personAvatar(user, colour);
+  if (before.dataset.looks !== picture.dataset.looks) {
+    before.replaceWith(picture);
+  }
   setAttribute(item.firstElementChild, "data-online", isOnline);
-  setAttribute(picture.querySelector(".avatar-presence"), "data-online", isOnline);
-  name.textContent = isMe ? `${user.display_name} (you)` : user.display_name;
+  setAttribute(item.querySelector(".avatar-presence"), "data-online", isOnline);
+  setAttribute(item.firstElementChild, "title", statusOf(user) || "Write directly");
+  name.textContent = `${user.display_name}${isMe ? " (you)" : ""}${user.status_emoji ? ` ${user.status_emoji}` : ""}`;
   presence.textContent = isOnline ? ", online" : ", away";
   return item;
 }

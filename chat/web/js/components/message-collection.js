@@ -1,6 +1,7 @@
 import { el, icon } from "../dom.js";
 import { fullDate } from "../model/dates.js";
 import { messageBody } from "./message-body.js";
+import { messageFiles } from "./message-files.js";
 
 const kinds = {
   pins: { title: "Pinned messages", none: "Nothing is pinned in this channel yet.", read: (api, channelId) => api.pins(channelId) },
@@ -65,6 +66,7 @@ export class MessageCollection extends HTMLElement {
       {},
       el("p", {}, el("strong", {}, message.author.display_name), " ", el("span", { class: "message-time" }, fullDate(new Date(message.created_at)))),
       messageBody(message, this.#workspace),
+      messageFiles(message.files),
       el("button", { type: "button", class: "text-button", onclick: show }, unread > 0 ? `Open, ${unread === true ? "" : `${unread} `}unread` : "Open"),
       ["threads", "mentions"].includes(kind) ? null : el("button", { type: "button", class: "text-button", onclick: remove }, kind === "pins" ? "Unpin" : "Remove"),
     );

@@ -3,6 +3,7 @@ import { dayName, fullDate, shortTimeOfDay, timeOfDay } from "../model/dates.js"
 import { isFewEmoji } from "../model/emoji.js";
 import { avatar } from "./avatar.js";
 import { messageBody } from "./message-body.js";
+import { messageFiles } from "./message-files.js";
 
 /** What each element shows now, its row and the colour of its author: what is unchanged is not built again. */
 const shown = new WeakMap();
@@ -36,7 +37,8 @@ export function updateRow(element, row, list) {
 }
 
 function updateMessage(element, row, list) {
-  const now = { ...row, colour: list.colourOf(row.author.id) };
+  const author = list.workspace().users.get(row.author.id) ?? row.author; // as they are called and look by now
+  const now = { ...row, colour: list.colourOf(author.id), name: author.display_name, picture: author.avatar_url };
   const before = shown.get(element);
   if (before && isSame(before, now)) {
     return;
@@ -44,9 +46,9 @@ function updateMessage(element, row, list) {
   shown.set(element, now);
   element.toggleAttribute("data-lead", row.lead);
   element.dataset.state = row.pending?.state ?? "stored";
-  const side = row.lead ? avatar(row.author, now.colour) : time(row, "message-side-time", shortTimeOfDay(row.at));
+  const side = row.lead ? avatar(author, now.colour) : time(row, "message-side-time", shortTimeOfDay(row.at));
   const focused = element.contains(document.activeElement) && document.activeElement.dataset.control;
-  element.replaceChildren(side, content(row, list), ...(row.message && !row.message.deleted_at ? [menuButton(row.message)] : []));
+  element.replaceChildren(side, content({ ...row, author }, list), ...(row.message && !row.message.deleted_at ? [menuButton(row.message)] : []));
   if (focused) {
     element.querySelector(`[data-control="${CSS.escape(focused)}"]`)?.focus();
   }
@@ -98,7 +100,7 @@ function footer(message, list) {
 }
 
 function isSame(a, b) {
-  return a.message === b.message && a.pending === b.pending && a.lead === b.lead && a.colour === b.colour;
+  return a.message === b.message && a.pending === b.pending && a.lead === b.lead && a.colour === b.colour && a.name === b.name && a.picture === b.picture;
 }
 
 function time(row, className, text) {
@@ -113,6 +115,7 @@ function content(row, list) {
       ? el("header", { class: "message-byline" }, el("span", { class: "message-author" }, row.author.display_name), time(row, "message-time", timeOfDay(row.at)))
       : el("span", { class: "visually-hidden" }, row.author.display_name),
     row.pending ? plainBody(row.pending.body) : storedBody(row.message, list),
+    messageFiles((row.pending ?? row.message).files),
     row.message?.edited_at && !row.message.deleted_at
       ? el("span", { class: "message-note", title: fullDate(new Date(row.message.edited_at)) }, "edited")
       : null,
@@ -125,6 +128,9 @@ function content(row, list) {
 }
 
 function plainBody(body) {
+  if (!body) {
+    return null;
+  }
   const large = isFewEmoji(body) ? " message-body-emoji" : "";
   return el("div", { class: `message-body message-body-plain${large}` }, body);
 }
@@ -133,7 +139,7 @@ function storedBody(message, list) {
   if (message.deleted_at) {
     return el("div", { class: "message-body message-deleted" }, "This message was deleted.");
   }
-  return messageBody(message, list.workspace());
+  return message.body ? messageBody(message, list.workspace()) : null;
 }
 
 function pendingNote(pending, list) {

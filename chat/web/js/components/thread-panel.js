@@ -19,8 +19,9 @@ export class ThreadPanel extends HTMLElement {
     discard: (pending) => this.#workspace.outbox.discard(pending.client_id),
   };
 
-  show(workspace) {
+  show(workspace, api) {
     this.#workspace = workspace;
+    this.#composer.upload = api.upload;
     this.hidden = true;
     const close = () => this.dispatchEvent(new CustomEvent("close-thread", { bubbles: true }));
     this.append(
@@ -35,7 +36,7 @@ export class ThreadPanel extends HTMLElement {
     );
     this.#composer.addEventListener("write", (event) => {
       const { id, channelId } = this.#workspace.thread;
-      this.#workspace.send(channelId, event.detail.body, id);
+      this.#workspace.send(channelId, event.detail.body, id, event.detail.files);
       this.#toBottom();
     });
     this.addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && close());

@@ -40,13 +40,14 @@ export class Outbox extends EventTarget {
     return this.#items.filter((item) => item.channel_id === channelId);
   }
 
-  /** parentId: of a reply, what its thread is about. */
-  add(channelId, body, parentId = null) {
+  /** parentId: of a reply, what its thread is about; files: those that go with it, which are on the server. */
+  add(channelId, body, parentId = null, files = []) {
     const item = {
       client_id: newUuid(),
       channel_id: channelId,
       parent_id: parentId,
       body,
+      files,
       created_at: new Date().toISOString(),
       state: "waiting",
       error: "",

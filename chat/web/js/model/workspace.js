@@ -130,7 +130,7 @@ export class Workspace extends EventTarget {
     if (user.id === this.me.id) {
       this.me = user;
     }
-    this.setUsers([...this.users.values(), user]);
+    this.setUsers(Array.from(new Map(this.users).set(user.id, user).values()));
   }
 
   /** Reads the people anew when somebody turns up who came while the connection was away. */
@@ -382,9 +382,9 @@ export class Workspace extends EventTarget {
   // Writing and reading.
 
   /** parentId: of a reply, what its thread is about. */
-  send(channelId, body, parentId = null) {
+  send(channelId, body, parentId = null, files = []) {
     this.#typingTold.delete(channelId);
-    return this.outbox.add(channelId, body, parentId);
+    return this.outbox.add(channelId, body, parentId, files);
   }
 
   /** Tells the others that this person is writing, not more often than needed. */
@@ -465,8 +465,9 @@ export class Workspace extends EventTarget {
   }
 
   #transmit(item) {
-    const { client_id, channel_id, body, parent_id } = item;
-    return this.connection.send({ type: "send", client_id, channel_id, body, ...(parent_id && { parent_id }) });
+    const { client_id, channel_id, body, parent_id, files = [] } = item;
+    const file_ids = files.map((file) => file.id);
+    return this.connection.send({ type: "send", client_id, channel_id, body, ...(parent_id && { parent_id }), ...(file_ids.length > 0 && { file_ids }) });
   }
 
   #connectionChanged() {

@@ -9,6 +9,7 @@ import { MessageCollection } from "../components/message-collection.js";
 import { MessageComposer } from "../components/message-composer.js";
 import { MessageList } from "../components/message-list.js";
 import { MessageMenu } from "../components/message-menu.js";
+import { ProfileDialog } from "../components/profile-dialog.js";
 import { ThreadPanel } from "../components/thread-panel.js";
 import { TypingIndicator } from "../components/typing-indicator.js";
 import { isShownInChannel } from "../model/thread.js";
@@ -33,6 +34,7 @@ export class WorkspacePage extends HTMLElement {
   #collection = new MessageCollection();
   #channels = new ChannelsDialog();
   #about = new ChannelDialog();
+  #profile = new ProfileDialog();
   #conversation = el(
     "main",
     { class: "conversation", id: "content", tabindex: "-1" },
@@ -48,15 +50,17 @@ export class WorkspacePage extends HTMLElement {
     this.#api = api;
     const veil = el("button", { type: "button", class: "sidebar-veil", tabindex: "-1", "aria-hidden": "true" });
     veil.addEventListener("click", () => this.#openSidebar(false));
-    this.append(this.#sidebar, veil, this.#conversation, this.#thread, this.#invite, this.#menu, this.#collection, this.#channels, this.#about);
+    this.append(this.#sidebar, veil, this.#conversation, this.#thread, this.#invite, this.#menu, this.#collection, this.#channels, this.#about, this.#profile);
     this.#sidebar.show(workspace);
     this.#strip.show(workspace);
     this.#list.show(workspace);
     this.#invite.show(api);
-    this.#thread.show(workspace);
+    this.#thread.show(workspace, api);
+    this.#composer.upload = api.upload;
     this.#collection.show(workspace);
     this.#channels.show(workspace, api);
     this.#about.show(workspace, api);
+    this.#profile.show(workspace, api);
     this.#listen();
     this.#listenToMessages();
     this.#openSidebar(false);
@@ -85,7 +89,7 @@ export class WorkspacePage extends HTMLElement {
     this.#workspace.addEventListener("channels", () => this.#channelsChanged());
     this.#workspace.addEventListener("people", () => this.#renderHeader());
     this.#composer.addEventListener("write", (event) => {
-      this.#workspace.send(this.#channelId, event.detail.body);
+      this.#workspace.send(this.#channelId, event.detail.body, null, event.detail.files);
       this.#list.written();
     });
     this.#composer.addEventListener("typing", () => this.#workspace.tellTyping(this.#channelId));
@@ -93,6 +97,10 @@ export class WorkspacePage extends HTMLElement {
     this.addEventListener("invite", () => {
       this.#openSidebar(false);
       this.#invite.open();
+    });
+    this.addEventListener("profile", () => {
+      this.#openSidebar(false);
+      this.#profile.open();
     });
     this.addEventListener("browse", () => {
       this.#openSidebar(false);
