@@ -35,6 +35,10 @@ POST   /api/channels                  6 lnyyy  {"name": "new-{short}"}
 GET    /api/saved                     2 lyyyy
 GET    /api/mentions                  2 lyyyy
 GET    /api/threads                   3 lyyyy
+GET    /api/search?q=hello           13 lyyyy
+GET    /api/search                    0 liiii
+GET    /api/workspace                 2 lyyyy
+PATCH  /api/workspace                 6 lnnny  {"search_language": "simple"}
 GET    /api/ws                        0 luuuu
 GET    /api/admin/audit               2 lnnny
 GET    /api/admin/audit.csv           2 lnnny

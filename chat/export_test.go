@@ -16,7 +16,7 @@ import (
 
 // Tuning is what tests have otherwise; what is not set is as usual.
 type Tuning struct {
-	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, Sessions, PresenceGrace, Sweep, UnusedFiles time.Duration
+	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, Sessions, Index, PresenceGrace, Sweep, UnusedFiles time.Duration
 
 	Outbox, Replay, Page int
 }
@@ -27,7 +27,7 @@ func With(t Tuning) func(Config) (*Server, error) {
 	for to, from := range map[*time.Duration]time.Duration{
 		&tuning.readRequest: t.ReadRequest, &tuning.idle: t.Idle, &tuning.hello: t.Hello, &tuning.ping: t.Ping,
 		&tuning.silence: t.Silence, &tuning.write: t.Write, &tuning.drain: t.Drain, &tuning.poll: t.Poll,
-		&tuning.sessions: t.Sessions, &tuning.presenceGrace: t.PresenceGrace,
+		&tuning.sessions: t.Sessions, &tuning.index: t.Index, &tuning.presenceGrace: t.PresenceGrace,
 		&tuning.sweep: t.Sweep, &tuning.unusedFiles: t.UnusedFiles,
 	} {
 		if from != 0 {

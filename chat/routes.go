@@ -36,6 +36,8 @@ func serverRoutes() []route {
 		{"GET", "/api/docs", public, raw("This description, for people", done, (*Server).showDocs)},
 		{"GET", "/api/docs/page.css", public, raw("How that page looks", done, (*Server).styleDocs)},
 
+		{"GET", "/api/workspace", member, operation("How the workspace is", done, (*Server).getWorkspace)},
+		{"PATCH", "/api/workspace", owner, described(workspaceDescription, operation("Change how the workspace is", done, (*Server).updateWorkspace))},
 		{"GET", "/api/admin/audit", owner, operation("Who did what to whom, the newest first", done, (*Server).listAudit)},
 		{"GET", "/api/admin/audit.csv", owner, described(auditCSVDescription, guarded("The audit log as CSV", done, (*Server).exportAudit))},
 		{"GET", "/api/admin/status", admin, operation("How the services are, with what only operators should see", done, (*Server).adminStatus)},
@@ -119,6 +121,7 @@ func messageRoutes() []route {
 		{"PUT", "/api/messages/{id}/save", member, operation("Put a message aside for me", none, (*Server).saveMessage)},
 		{"DELETE", "/api/messages/{id}/save", member, operation("Put it aside no more", none, (*Server).unsaveMessage)},
 		{"GET", "/api/saved", member, operation("What I have put aside", done, (*Server).listSaves)},
+		{"GET", "/api/search", member, described(searchDescription, operation("Search messages, the newest first", done, (*Server).search))},
 		{"GET", "/api/mentions", member, described(mentionsDescription, operation("The messages that call me, the newest first", done, (*Server).listMentions))},
 		{"GET", "/api/threads", member, operation("The threads that I started, replied in or was mentioned in", done, (*Server).listThreads)},
 		{"GET", "/api/ws", member, raw("The WebSocket: live messages", http.StatusSwitchingProtocols, (*Server).openSocket)},

@@ -89,6 +89,7 @@ type tuning struct {
 	sessions      time.Duration // between looks for logins that have ended without a word
 	sweep         time.Duration // between looks for files that nobody needs
 	unusedFiles   time.Duration // for which a file is kept that hangs on no message
+	index         time.Duration // between looks for messages that cannot be searched yet
 	presenceGrace time.Duration // before somebody who left is told to be away: a page may be loading anew
 	outbox        int           // bytes that may wait for one WebSocket; messages are shared by all who wait for them
 	replay        int           // messages of a channel that are sent to who missed them; more are told as a gap
@@ -99,7 +100,7 @@ func defaultTuning() tuning {
 	return tuning{
 		readRequest: 10 * time.Second, idle: 75 * time.Second, handle: 10 * time.Second,
 		hello: 10 * time.Second, ping: 25 * time.Second, silence: 60 * time.Second, write: 10 * time.Second,
-		drain: 8 * time.Second, poll: 2 * time.Second, sessions: 2 * time.Second, presenceGrace: 3 * time.Second,
+		drain: 8 * time.Second, poll: 2 * time.Second, sessions: 2 * time.Second, index: time.Second, presenceGrace: 3 * time.Second,
 		sweep: time.Hour, unusedFiles: 24 * time.Hour,
 		outbox: 8 << 20, replay: 1000, page: 200,
 	}
@@ -165,6 +166,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer parts.stop()
 	parts.run("writer", s.writer.Run)
 	parts.run("hub", s.hub.run)
+	parts.run("search index", func(ctx context.Context) error { return s.store.KeepIndex(ctx, s.tuning.index) })
 	parts.run("passwords", s.passwords.giveBack)
 	parts.run("sessions", s.watchSessions)
 	if s.cfg.ReadyListener != nil {

@@ -131,7 +131,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{statements: &statementCounter{}, found: map[string]found{}}
 	socket := supervisor(t, func(writer http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(writer, "{}") })
-	quiet := chat.Tuning{Poll: time.Hour, Sessions: time.Hour} // no statements but those of calls
+	quiet := chat.Tuning{Poll: time.Hour, Sessions: time.Hour, Index: time.Hour} // no statements but those of calls
 	w.cast = castOf(t, chattest.Start(t, chattest.Options{
 		ControlSocket: socket, Tracer: w.statements,
 		New: func(cfg chat.Config) (*chat.Server, error) {

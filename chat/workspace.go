@@ -30,6 +30,29 @@ func (s *Server) getSetup(ctx context.Context, _ *struct{}) (*setupStateOutput, 
 	return out, nil
 }
 
+const workspaceDescription = "After another `search_language`, messages are found by its rules by and by, the newest first."
+
+type workspaceOutput struct{ Body store.Workspace }
+
+func (s *Server) getWorkspace(ctx context.Context, _ *struct{}) (*workspaceOutput, error) {
+	workspace, err := s.store.Workspace(ctx)
+	return &workspaceOutput{Body: workspace}, err
+}
+
+type updateWorkspaceInput struct {
+	Body struct {
+		SearchLanguage *string `json:"search_language,omitempty" maxLength:"63" doc:"As english, german, …; simple takes words as they are"`
+	}
+}
+
+func (s *Server) updateWorkspace(ctx context.Context, in *updateWorkspaceInput) (*workspaceOutput, error) {
+	workspace, err := s.store.UpdateWorkspace(ctx, store.WorkspaceParams{SearchLanguage: in.Body.SearchLanguage})
+	if err != nil {
+		return nil, err
+	}
+	return &workspaceOutput{Body: workspace}, nil
+}
+
 type setupInput struct {
 	Body struct {
 		Workspace string `json:"workspace" doc:"What the team is called"`

@@ -14,26 +14,27 @@ type Action string
 
 // The actions of people and of the appliance.
 const (
-	SetUp           Action = "workspace.set_up"
-	LoggedIn        Action = "login.begun"
-	LoginFailed     Action = "login.failed"
-	LoginEnded      Action = "login.ended"     // by its user, from another login
-	LoginsEnded     Action = "login.all_ended" // by its user, everywhere
-	UserCreated     Action = "user.created"    // by whoever has the server
-	UserRegistered  Action = "user.registered" // by an invite
-	RoleChanged     Action = "user.role_changed"
-	UserActivated   Action = "user.activated"
-	UserDeactivated Action = "user.deactivated"
-	InviteCreated   Action = "invite.created"
-	InviteDeleted   Action = "invite.deleted"
-	PasswordChanged Action = "password.changed" // by who knew the old one
-	ResetCreated    Action = "password.reset_begun"
-	PasswordReset   Action = "password.reset"
-	ServiceRestart  Action = "service.restart"
-	ChannelDeleted  Action = "channel.deleted"
-	HookCreated     Action = "hook.created"
-	HookDeleted     Action = "hook.deleted"
-	MessageDeleted  Action = "message.deleted" // by somebody else than who wrote it
+	SetUp            Action = "workspace.set_up"
+	WorkspaceChanged Action = "workspace.changed"
+	LoggedIn         Action = "login.begun"
+	LoginFailed      Action = "login.failed"
+	LoginEnded       Action = "login.ended"     // by its user, from another login
+	LoginsEnded      Action = "login.all_ended" // by its user, everywhere
+	UserCreated      Action = "user.created"    // by whoever has the server
+	UserRegistered   Action = "user.registered" // by an invite
+	RoleChanged      Action = "user.role_changed"
+	UserActivated    Action = "user.activated"
+	UserDeactivated  Action = "user.deactivated"
+	InviteCreated    Action = "invite.created"
+	InviteDeleted    Action = "invite.deleted"
+	PasswordChanged  Action = "password.changed" // by who knew the old one
+	ResetCreated     Action = "password.reset_begun"
+	PasswordReset    Action = "password.reset"
+	ServiceRestart   Action = "service.restart"
+	ChannelDeleted   Action = "channel.deleted"
+	HookCreated      Action = "hook.created"
+	HookDeleted      Action = "hook.deleted"
+	MessageDeleted   Action = "message.deleted" // by somebody else than who wrote it
 )
 
 // Actor is who does something, and from where.

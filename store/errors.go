@@ -137,3 +137,9 @@ func violates(err error, constraint string) bool {
 }
 
 func noRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
+
+// isState reports whether err is PostgreSQL's refusal with that SQLSTATE.
+func isState(err error, code string) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == code
+}
