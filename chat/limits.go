@@ -2,10 +2,12 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +41,30 @@ type limiter struct {
 	cache *cache.Client
 	log   *slog.Logger
 	local localCounts
+	rest  atomic.Int64 // until when the cache is not asked, in Unix nanoseconds
+}
+
+// A cache that does not answer in countTime is not asked again for cacheRest: one that hangs would hold up every login.
+const (
+	countTime = time.Second
+	cacheRest = 3 * time.Second
+)
+
+var errResting = errors.New("the cache did not answer a moment ago")
+
+// ask asks the cache, unless it did not answer a moment ago.
+func (l *limiter) ask(ctx context.Context, question func(context.Context) error) error {
+	if time.Now().UnixNano() < l.rest.Load() {
+		return errResting
+	}
+	ctx, cancel := context.WithTimeout(ctx, countTime)
+	defer cancel()
+	err := question(ctx)
+	if err != nil {
+		l.log.Warn("cache is away, limits are counted here alone", "error", err)
+		l.rest.Store(time.Now().Add(cacheRest).UnixNano())
+	}
+	return err
 }
 
 func newLimiter(c *cache.Client, log *slog.Logger) *limiter {
@@ -53,9 +79,13 @@ func (l limit) key(parts ...string) string {
 // take counts once more of what parts name, and answers RateLimited when it is one too many.
 func (l *limiter) take(ctx context.Context, limit limit, parts ...string) error {
 	key := limit.key(parts...)
-	ok, wait, err := l.cache.Allow(ctx, key, limit.most, limit.window)
+	var ok bool
+	var wait time.Duration
+	err := l.ask(ctx, func(ctx context.Context) (err error) {
+		ok, wait, err = l.cache.Allow(ctx, key, limit.most, limit.window)
+		return err
+	})
 	if err != nil {
-		l.log.Warn("cache is away, limits are counted here alone", "error", err)
 		ok, wait = l.local.allow(key, limit, time.Now())
 	}
 	if ok {
@@ -70,9 +100,7 @@ func (l *limiter) take(ctx context.Context, limit limit, parts ...string) error 
 func (l *limiter) giveBack(ctx context.Context, limit limit, parts ...string) {
 	key := limit.key(parts...)
 	l.local.giveBack(key)
-	if err := l.cache.GiveBack(ctx, key, limit.window); err != nil {
-		l.log.Debug("cache is away, a try stays counted", "error", err)
-	}
+	_ = l.ask(ctx, func(ctx context.Context) error { return l.cache.GiveBack(ctx, key, limit.window) }) // else the try stays counted
 }
 
 // guess is a try of a password.

@@ -18,8 +18,10 @@ func (s *scene) settle() {
 	for _, channel := range s.channels {
 		s.devices[0].sendUntilAnswered(step{http: true}, s.devices[0].draft(step{}, channel, nil), s.history.now(), false)
 	}
+	deadline := time.Now().Add(waitLimit)
 	for _, d := range s.devices {
-		for deadline := time.Now().Add(waitLimit); !d.hasAll(); time.Sleep(10 * time.Millisecond) {
+		for !d.hasAll() {
+			time.Sleep(10 * time.Millisecond)
 			if time.Now().After(deadline) {
 				s.problem("%s does not come to have all that there is: %s", d.name, d.state())
 				break

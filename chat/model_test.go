@@ -27,14 +27,19 @@ import (
 func TestWhateverBreaksEveryViewIsWhatIsStored(t *testing.T) {
 	setChecks(t, stepsFromEnvironment(t, 4000)/stepsPerScene)
 	w := newDeployment(t)
+	failure := ""
 	rapid.Check(t, func(rt *rapid.T) {
-		s := w.newScene()
 		p := plans.Draw(rt, "plan")
+		if failure != "" {
+			rt.Fatal(failure) // rapid would have the same again to make it smaller, which is up to chance here
+		}
+		s := w.newScene()
 		s.run(p)
 		s.settle()
 		s.check()
 		if problems := w.takeProblems(); len(problems) > 0 {
-			rt.Fatalf("with the faults %+v:\n%s", p.faults, strings.Join(problems, "\n"))
+			failure = fmt.Sprintf("with the faults %+v:\n%s", p.faults, strings.Join(problems, "\n"))
+			rt.Fatal(failure)
 		}
 	})
 	t.Log(w.history.summary())

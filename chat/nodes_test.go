@@ -13,6 +13,12 @@ import (
 	"snug/chat/chattest"
 )
 
+// onEveryCache runs a test with the embedded cache and with Debian's Redis.
+func onEveryCache(t *testing.T, test func(t *testing.T, c *chattest.Cache)) {
+	t.Run("embedded", func(t *testing.T) { test(t, chattest.StartCache(t)) })
+	t.Run("redis", func(t *testing.T) { test(t, chattest.StartRedis(t)) })
+}
+
 // acquainted waits until two nodes have heard of each other.
 func acquainted(t *testing.T, a, b user) {
 	t.Helper()
@@ -36,15 +42,22 @@ func acquainted(t *testing.T, a, b user) {
 // for missed messages is long away: what is told comes through the cache.
 func twoNodes(t *testing.T) (ada, bob user) {
 	t.Helper()
-	servers := nodes(t, 2, chattest.Options{New: chat.With(chat.Tuning{Poll: time.Hour, PresenceGrace: time.Millisecond})})
+	return twoNodesOn(t, chattest.StartCache(t))
+}
+
+func twoNodesOn(t *testing.T, c *chattest.Cache) (ada, bob user) {
+	t.Helper()
+	servers := nodes(t, 2, chattest.Options{Cache: c, New: chat.With(chat.Tuning{Poll: time.Hour, PresenceGrace: time.Millisecond})})
 	ada = setUp(t, servers[0])
 	bob = ada.invite("bob").on(servers[1])
 	acquainted(t, ada, bob)
 	return ada, bob
 }
 
-func TestTwoNodesShowOneOrder(t *testing.T) {
-	ada, bob := twoNodes(t)
+func TestTwoNodesShowOneOrder(t *testing.T) { onEveryCache(t, showOneOrder) }
+
+func showOneOrder(t *testing.T, c *chattest.Cache) {
+	ada, bob := twoNodesOn(t, c)
 	general := ada.general()
 	adas, _ := ada.open(nil)
 	bobs, _ := bob.open(nil)
@@ -73,8 +86,10 @@ func TestTwoNodesShowOneOrder(t *testing.T) {
 	}
 }
 
-func TestTwoNodesTellEachOtherWhatHappens(t *testing.T) {
-	ada, bob := twoNodes(t)
+func TestTwoNodesTellEachOtherWhatHappens(t *testing.T) { onEveryCache(t, tellEachOther) }
+
+func tellEachOther(t *testing.T, c *chattest.Cache) {
+	ada, bob := twoNodesOn(t, c)
 	general := ada.general()
 	adas, _ := ada.open(nil)
 	bobs, _ := bob.open(nil)
@@ -104,8 +119,10 @@ func TestTwoNodesTellEachOtherWhatHappens(t *testing.T) {
 }
 
 // The users of a node that ends, and says so, are away at once.
-func TestANodeThatEndsTakesItsUsersAlong(t *testing.T) {
-	servers := nodes(t, 2, chattest.Options{New: chat.With(chat.Tuning{PresenceGrace: time.Millisecond})})
+func TestANodeThatEndsTakesItsUsersAlong(t *testing.T) { onEveryCache(t, endsWithItsUsers) }
+
+func endsWithItsUsers(t *testing.T, c *chattest.Cache) {
+	servers := nodes(t, 2, chattest.Options{Cache: c, New: chat.With(chat.Tuning{PresenceGrace: time.Millisecond})})
 	ada := setUp(t, servers[0])
 	bob := ada.invite("bob").on(servers[1])
 	acquainted(t, ada, bob)
@@ -122,8 +139,10 @@ func TestANodeThatEndsTakesItsUsersAlong(t *testing.T) {
 	}
 }
 
-func TestWithoutTheCacheEachNodeGoesOn(t *testing.T) {
-	servers := nodes(t, 2, chattest.Options{})
+func TestWithoutTheCacheEachNodeGoesOn(t *testing.T) { onEveryCache(t, goOnWithoutTheCache) }
+
+func goOnWithoutTheCache(t *testing.T, c *chattest.Cache) {
+	servers := nodes(t, 2, chattest.Options{Cache: c})
 	ada := setUp(t, servers[0])
 	bob := ada.invite("bob").on(servers[1])
 	general := ada.general()
