@@ -15,13 +15,6 @@ import (
 // tryFrames sends each kind of frame as somebody of every role about everything, and as nobody.
 func (w *world) tryFrames(rules []rule, nobodies map[string][]string) {
 	w.t.Helper()
-	for _, r := range rules {
-		for _, name := range r.things { // before the sockets are open, which hear of it then
-			for _, role := range actors {
-				w.find(name, role)
-			}
-		}
-	}
 	watcher, _ := w.owner.open(nil)
 	watcher.next("resumed")
 	for _, r := range rules {

@@ -140,9 +140,16 @@ func sameRoute(a, b string) bool {
 // Every call and every frame is answered as the table says, to everybody, of everything.
 func TestWhoMayWhat(t *testing.T) {
 	w := newWorld(t)
-	nobodies := w.nobodies()
+	nobodies, table := w.nobodies(), rules(t)
+	for _, r := range table { // all there is, before anybody looks
+		for _, name := range r.things {
+			for _, role := range actors {
+				w.find(name, role)
+			}
+		}
+	}
 	var frames []rule
-	for _, r := range rules(t) {
+	for _, r := range table {
 		if r.method == "frame" {
 			frames = append(frames, r)
 			continue

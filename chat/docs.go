@@ -5,7 +5,10 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"maps"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,9 +28,13 @@ var (
 type docsOperation struct {
 	ID, Method, Path, Summary, Description, Access string
 	Parameters                                     []docsParameter
+	RequestType, ResponseType                      string // media types; empty for none, and for JSON
 	Request, Response                              string // JSON with types in the place of values; empty when there is none
 	Status                                         string
+	Also, Errors                                   []docsStatus // further answers, and what may be wrong
 }
+
+type docsStatus struct{ Status, Text string }
 
 type docsParameter struct{ Name, In, Type, Description string }
 
@@ -59,28 +66,46 @@ func documented(api *huma.OpenAPI, r route) docsOperation {
 	}[r.method]
 	d := docsOperation{
 		ID: op.OperationID, Method: r.method, Path: r.path, Summary: op.Summary, Description: op.Description,
-		Access: map[access]string{public: "For everybody.", member: "For those who are logged in.", admin: "For owners and admins."}[r.access],
+		Access: accessNames[r.access],
 	}
 	for _, p := range op.Parameters {
 		d.Parameters = append(d.Parameters, docsParameter{Name: p.Name, In: p.In, Type: p.Schema.Type, Description: p.Description})
 	}
 	schemas := api.Components.Schemas
 	if op.RequestBody != nil {
-		d.Request = outline(schemas, jsonSchema(op.RequestBody.Content), "")
+		d.Request, d.RequestType = outlineContent(schemas, op.RequestBody.Content)
 	}
-	for status, response := range op.Responses {
-		if status != "default" {
-			d.Status, d.Response = status, outline(schemas, jsonSchema(response.Content), "")
+	d.Status = strconv.Itoa(op.DefaultStatus)
+	d.Response, d.ResponseType = outlineContent(schemas, op.Responses[d.Status].Content)
+	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
+		switch described := (docsStatus{status, op.Responses[status].Description}); {
+		case status == "default", status == d.Status:
+		case status < "400":
+			d.Also = append(d.Also, described)
+		default:
+			d.Errors = append(d.Errors, described)
 		}
 	}
 	return d
 }
 
-func jsonSchema(content map[string]*huma.MediaType) *huma.Schema {
-	if media := content[fiber.MIMEApplicationJSON]; media != nil {
-		return media.Schema
+// accessNames say who may use a route.
+var accessNames = map[access]string{
+	public: "For everybody.", member: "For those who are logged in.", notGuest: "For all but guests.",
+	admin: "For owners and admins.", owner: "For owners.",
+}
+
+// outlineContent is the form of JSON, or else the media type of what it is.
+func outlineContent(schemas huma.Registry, content map[string]*huma.MediaType) (form, mediaType string) {
+	for mediaType, media := range content {
+		if media.Schema != nil {
+			form = outline(schemas, media.Schema, "")
+		}
+		if mediaType != fiber.MIMEApplicationJSON {
+			return form, mediaType
+		}
 	}
-	return nil
+	return form, ""
 }
 
 // outline is a schema in the form of what it describes.

@@ -32,8 +32,33 @@ type description struct {
 	answered map[*describedOperation]bool
 }
 
+// anywhere are the statuses that any address may answer with: of what is no request of the API's at all, and of our faults.
+var anywhere = []int{
+	http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestTimeout, http.StatusUpgradeRequired,
+	http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError,
+}
+
+type describedResponse struct {
+	Headers map[string]any
+	Content map[string]struct{ Schema json.RawMessage }
+}
+
+// has reports whether answers of the type, which may have parameters, are described.
+func (r describedResponse) has(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	for described := range r.Content {
+		group, any := strings.CutSuffix(strings.TrimPrefix(described, "*/"), "*")
+		if described == kind || any && strings.HasPrefix(kind, group) {
+			return true
+		}
+	}
+	return false
+}
+
 type describedOperation struct {
-	Responses map[string]struct {
+	Responses map[string]describedResponse
+
+	RequestBody struct {
 		Content map[string]struct{ Schema json.RawMessage }
 	}
 	method, path string
@@ -153,10 +178,20 @@ func (a answer) isDescribed(method, address string) {
 		return
 	}
 	name := strconv.Itoa(a.status)
-	if _, ok := op.Responses[name]; !ok && a.status < 300 {
-		a.t.Errorf("%s: status %d is not described", a.what, a.status)
-	} else if !ok {
+	response, ok := op.Responses[name]
+	if !ok {
 		name = "default"
+		if !slices.Contains(anywhere, a.status) {
+			a.t.Errorf("%s: status %d is not described: say so in the table of routes, by alsoAnswers or refuses", a.what, a.status)
+		}
+	}
+	for header := range response.Headers {
+		if a.header.Get(header) == "" {
+			a.t.Errorf("%s: status %d without the header %s that is described", a.what, a.status, header)
+		}
+	}
+	if a.status < 300 && a.header.Get("Content-Type") != "" && len(a.body) > 0 && !response.has(a.header.Get("Content-Type")) {
+		a.t.Errorf("%s: the answer is %s, which is not described", a.what, a.header.Get("Content-Type"))
 	}
 	if schema := op.schemas[name]; schema != nil && a.header.Get("Content-Type") == "application/json" {
 		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))

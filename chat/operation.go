@@ -77,6 +77,7 @@ func operation[I, O any](summary string, status int, handle func(*Server, contex
 			}
 			return out, nil
 		})
+		refuse(s.api, r.described(s.api), http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
 	}
 }
 
@@ -95,6 +96,14 @@ func alsoAnswers(status int, register registration) registration {
 		op := r.described(s.api)
 		usual := op.Responses[strconv.Itoa(op.DefaultStatus)]
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: usual.Content}
+	}
+}
+
+// refuses is a registration with more statuses of errors than those that follow from the route itself.
+func refuses(register registration, statuses ...int) registration {
+	return func(s *Server, app *fiber.App, r route) {
+		register(s, app, r)
+		refuse(s.api, r.described(s.api), statuses...)
 	}
 }
 
@@ -136,24 +145,50 @@ func guarded(summary string, status int, handle func(*Server, *fiber.Ctx) error)
 
 // describe is the route as OpenAPI has it.
 func (r route) describe(api huma.API, summary string, status int) huma.Operation {
-	problem := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
 	op := huma.Operation{
 		OperationID:   operationID(r),
 		Method:        r.method,
 		Path:          r.path,
 		Summary:       summary,
-		MaxBodyBytes:  bodyLimit + 1, // the limit itself is wholeBody's
+		MaxBodyBytes:  bodyLimit + 1, // the limit itself is fiber's
 		DefaultStatus: status,
 		Responses: map[string]*huma.Response{
 			strconv.Itoa(status): {Description: http.StatusText(status)},
-			"default": {Description: "What went wrong",
-				Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: problem}}},
+			"default":            problemResponse(api, "Anything else that went wrong"),
 		},
 	}
 	if r.access != public {
 		op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
+		refuse(api, &op, http.StatusUnauthorized, http.StatusServiceUnavailable)
+	}
+	if r.access > member {
+		refuse(api, &op, http.StatusForbidden)
+	}
+	if strings.Contains(r.path, "{") {
+		refuse(api, &op, http.StatusNotFound)
+	}
+	if !safeMethod(r.method) {
+		refuse(api, &op, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
 	}
 	return op
+}
+
+// refuse describes errors of an operation.
+func refuse(api huma.API, op *huma.Operation, statuses ...int) {
+	for _, status := range statuses {
+		response := problemResponse(api, http.StatusText(status))
+		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+			response.Headers = map[string]*huma.Param{fiber.HeaderRetryAfter: {
+				Description: "In how many seconds to try again", Required: true, Schema: &huma.Schema{Type: huma.TypeInteger},
+			}}
+		}
+		op.Responses[strconv.Itoa(status)] = response
+	}
+}
+
+func problemResponse(api huma.API, description string) *huma.Response {
+	problem := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	return &huma.Response{Description: description, Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: problem}}}
 }
 
 // operationID is the route's name in generated clients: "get-channels-by-id".
@@ -175,6 +210,27 @@ func answering[O any](register registration) registration {
 	}
 }
 
+// answers describes the usual answer of a raw handler, which is of that media type or range of types.
+func answers(mediaType string, register registration) registration {
+	return func(s *Server, app *fiber.App, r route) {
+		register(s, app, r)
+		op := r.described(s.api)
+		op.Responses[strconv.Itoa(op.DefaultStatus)].Content = map[string]*huma.MediaType{mediaType: {}}
+	}
+}
+
+// servesContent is answers for what browsers ask for in ranges, and keep: RFC 9110, sections 14 and 13.
+func servesContent(mediaType string, register registration) registration {
+	register = alsoAnswers(http.StatusPartialContent, answers(mediaType, register))
+	return func(s *Server, app *fiber.App, r route) {
+		register(s, app, r)
+		r.described(s.api).Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: http.StatusText(http.StatusNotModified)}
+	}
+}
+
+// openAPIType is the media type of the description: https://spec.openapis.org/oas/v3.1.0.
+const openAPIType = "application/openapi+json"
+
 // takingFile registers a handler that takes a form with a file in it.
 func takingFile(register registration) registration {
 	return streaming(func(s *Server, app *fiber.App, r route) {
@@ -193,7 +249,7 @@ func (s *Server) describeAPI(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, "application/openapi+json")
+	c.Set(fiber.HeaderContentType, openAPIType)
 	return c.Send(document)
 }
 

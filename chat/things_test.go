@@ -242,7 +242,7 @@ func (w *world) said(p place, author user) string {
 // file uploads a picture, and hangs it on a message unless that is nil.
 func (w *world) file(by user, message any) string {
 	w.t.Helper()
-	content, thumb := sha256.Sum256([]byte("picture")), []byte("thumb")
+	content, thumb := sha256.Sum256([]byte("picture")), []byte("\x89PNG\r\n\x1a\n")
 	folder, err := blobs.Open(w.server.Files)
 	if err != nil {
 		w.t.Fatal(err)
