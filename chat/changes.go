@@ -100,8 +100,8 @@ func (h *hub) admit(e nodeEvent) {
 	for c := range h.users[e.Joined] {
 		if c.welcomed && !channel.conns[c] {
 			channel.conns[c], c.channels[e.Channel] = true, e.Rev
-			c.out.put(item{frame: appendFrame(nil, e.Welcome),
-				begin: []begin{{channel: e.Channel, cursor: e.Rev, last: channel.head, seq: e.Seq}}})
+			c.out.put(item{parcel: &parcel{frame: appendFrame(nil, e.Welcome),
+				begin: []begin{{channel: e.Channel, cursor: e.Rev, last: channel.head, seq: e.Seq}}}})
 		}
 	}
 	h.sightChangedHere(e.Channel, e.Joined)
@@ -145,7 +145,7 @@ func (h *hub) close(channel uuid.UUID) {
 // back.
 func (h *hub) takeOut(c *conn, channel uuid.UUID, rev int64) {
 	if h.drop(c, channel, rev) {
-		c.out.put(item{end: channel, frame: encodeFrame(removedFrame{Type: "channel", ChannelID: channel, Removed: true})})
+		c.out.put(item{parcel: &parcel{end: channel, frame: encodeFrame(removedFrame{Type: "channel", ChannelID: channel, Removed: true})}})
 	}
 }
 

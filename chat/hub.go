@@ -22,6 +22,7 @@ type hub struct {
 	markdown *markdown
 	recent   *recentMessages
 	catchup  *catchup
+	turns    *turns
 	ops      chan func()
 	ended    chan struct{} // closed when run takes no more ops
 	backlog  backlog
@@ -32,6 +33,7 @@ type hub struct {
 	// Of run's goroutine alone.
 	began         time.Time
 	conns         map[*conn]bool
+	due           []*conn // room for those who are to have a turn
 	channels      map[uuid.UUID]*hubChannel
 	sessions      map[uuid.UUID]map[*conn]bool
 	endedSessions map[uuid.UUID]time.Time // when; for sockets that were let in a moment before
@@ -68,6 +70,7 @@ func newHub(cfg hubConfig) *hub {
 		markdown:  md,
 		recent:    newRecentMessages(md),
 		catchup:   newCatchup(cfg.Store, md, cfg.Tuning),
+		turns:     &turns{},
 		ops:       make(chan func(), 256),
 		ended:     make(chan struct{}),
 		backlog:   backlog{wake: make(chan struct{}, 1)},
@@ -169,9 +172,20 @@ func (h *hub) deliver(messages []*wireMessage) {
 func (h *hub) handOn(r *run) {
 	channel := h.channel(r.channel)
 	channel.rise(r.last)
-	for c := range channel.conns {
-		c.out.put(item{run: r})
+	h.putAll(channel.conns, func(*conn) bool { return true }, item{run: r})
+}
+
+// putAll gives an item to those of the sockets that it is for. All of them have their turns together.
+func (h *hub) putAll(conns map[*conn]bool, isFor func(*conn) bool, it item) {
+	due := h.due[:0]
+	for c := range conns {
+		if isFor(c) && c.out.add(it) {
+			due = append(due, c)
+		}
 	}
+	h.turns.give(due...)
+	clear(due)
+	h.due = due
 }
 
 func (h *hub) channel(id uuid.UUID) *hubChannel {
@@ -216,9 +230,9 @@ func (h *hub) welcome(c *conn, frame welcomeFrame, resume map[uuid.UUID]seen) {
 		for i, m := range frame.Channels {
 			begins[i] = h.begin(c, m, resume)
 		}
-		c.out.put(item{frame: encodeFrame(frame), begin: begins})
+		c.out.put(item{parcel: &parcel{frame: encodeFrame(frame), begin: begins}})
 		if len(begins) == 0 {
-			c.out.put(item{frame: encodeFrame(plainFrame{Type: "resumed"})})
+			c.out.put(frameItem(encodeFrame(plainFrame{Type: "resumed"})))
 		}
 	})
 }

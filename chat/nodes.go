@@ -92,7 +92,7 @@ func (h *hub) spread(to audience, encoded []byte) {
 
 // tellHere sends a frame to those of an audience who are on this node.
 func (h *hub) tellHere(to audience, encoded []byte) {
-	it := item{frame: appendFrame(nil, encoded)}
+	it := frameItem(appendFrame(nil, encoded))
 	switch {
 	case to.User != uuid.Nil:
 		h.putTo(h.users[to.User], to, it)
@@ -106,12 +106,10 @@ func (h *hub) tellHere(to audience, encoded []byte) {
 }
 
 func (h *hub) putTo(conns map[*conn]bool, to audience, it item) {
-	for c := range conns {
+	h.putAll(conns, func(c *conn) bool {
 		_, in := c.channels[to.Channel]
-		if c.welcomed && (in || to.Channel == uuid.Nil) && c.who.User.ID != to.But && c.sees(to.About) {
-			c.out.put(it)
-		}
-	}
+		return c.welcomed && (in || to.Channel == uuid.Nil) && c.who.User.ID != to.But && c.sees(to.About)
+	}, it)
 }
 
 // tellingAtOnce bounds how many frames wait to be told to members. What is beyond is not told: such frames are of the

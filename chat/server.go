@@ -71,7 +71,6 @@ type Server struct {
 	ready     *readiness
 	draining  chan struct{} // closed when the server begins to drain
 
-	writeBuffers sync.Pool // *[]byte of writeSize, of the sockets' writers
 	closeBuffers sync.Pool // of the WebSocket library
 }
 
@@ -196,7 +195,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.listener.release()
 	s.drain()
 	s.errands.stop()
-	return errors.Join(err, front.stop(), parts.stop())
+	err = errors.Join(err, front.stop(), parts.stop())
+	s.hub.turns.working.Wait()
+	return err
 }
 
 // serveUntil says that the server is ready once that is so, and returns nil when ctx ends, or why the server ended before.

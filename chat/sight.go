@@ -100,7 +100,7 @@ func (h *hub) show(c *conn, seen map[uuid.UUID]bool) {
 	for _, user := range h.presence.online() {
 		saw := before.seen == nil || before.seen[user]
 		if sees := c.sees(user); sees != saw {
-			c.out.put(item{frame: encodeFrame(presenceFrame{Type: "presence", UserID: user, Online: sees})})
+			c.out.put(frameItem(encodeFrame(presenceFrame{Type: "presence", UserID: user, Online: sees})))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	fastws "github.com/fasthttp/websocket"
@@ -20,32 +21,35 @@ import (
 // characters is written as two escapes of 6 bytes.
 const frameLimit = 128 << 10
 
-// conn is one WebSocket. Three goroutines serve it, all of which end before the socket's handler returns, since what is
-// under the socket goes back to a pool then and would carry a late write to a stranger:
+// conn is one WebSocket. What serves it ends before the socket's handler returns, since what is under the socket goes back
+// to a pool then and would carry a late write to a stranger:
 //
 //   - the reader, which is the handler itself, takes the client's frames;
-//   - the worker does in turn those that need the database;
-//   - the writer alone writes, and decides what is due.
+//   - the worker, while there is work, does in turn those that need the database;
+//   - the turn, while there is something to write, decides what is due and alone writes. The goroutine is lent by turns.
 type conn struct {
 	server *Server
 	ws     *fastws.Conn
-	net    net.Conn // under ws; other than that, it belongs to this socket alone, and its Close does close
+	net    net.Conn        // under ws; other than that, it belongs to this socket alone, and its Close does close
+	raw    syscall.RawConn // under net, for writes that do not wait; nil if what is written is encrypted first
 	who    identity
 	out    *outbox
+	turns  *turns
 	gone   chan struct{} // closed when the socket's handler is about to return
 
 	ctx    context.Context // ends when what the client still wants done is not worth waiting for
 	cancel context.CancelFunc
+	*work
 
-	work     chan func(context.Context)
-	workMu   sync.Mutex
-	undone   int           // in work or under way
-	leaving  bool          // nothing more goes into work
-	finished chan struct{} // closed when leaving and nothing is undone
-
-	pages     chan page      // what the writer asked for
-	reads     sync.WaitGroup // of pages
+	reads     sync.WaitGroup // of pages that the writer asked for
 	readEnded chan struct{}  // closed when the reader has ended
+	written   chan struct{}  // closed when nothing more is written
+	unwritten sync.Once      // closes written
+
+	// Of the turn alone.
+	delivery *delivery
+	fetching bool
+	resuming bool // the client is not told yet that it has what it missed
 
 	// Of the reader alone.
 	greeted bool
@@ -57,12 +61,6 @@ type conn struct {
 	sight    sight
 	channels map[uuid.UUID]int64 // with the rev since which the user is known to be a member
 }
-
-// workQueue is how many of a client's wishes may wait for the database. A client that has more is not read meanwhile.
-const workQueue = 64
-
-// lastWork is how long the wishes of a client that is gone are still worth being done.
-const lastWork = 3 * time.Second
 
 // openSocket upgrades a request to a WebSocket.
 func (s *Server) openSocket(c *fiber.Ctx) error {
@@ -115,28 +113,28 @@ func refuseSocket(ws *websocket.Conn) {
 // serveSocket serves one socket from the upgrade to its end.
 func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	c := &conn{
-		server: s, ws: ws, net: underlying(ws), who: who, out: newOutbox(s.tuning.outbox), gone: make(chan struct{}),
-		work: make(chan func(context.Context), workQueue), finished: make(chan struct{}),
-		pages: make(chan page, 1), readEnded: make(chan struct{}),
+		server: s, ws: ws, net: underlying(ws), who: who, turns: s.hub.turns, gone: make(chan struct{}), work: newWork(),
+		readEnded: make(chan struct{}), written: make(chan struct{}), delivery: newDelivery(),
 		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{}, channels: map[uuid.UUID]int64{},
 	}
+	c.raw = rawOf(c.net)
+	c.out = newOutbox(s.tuning.outbox, func() { c.turns.give(c) })
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer close(c.gone)
 	s.metrics.sockets.Inc()
 	defer s.metrics.sockets.Dec()
-	var parts sync.WaitGroup
-	parts.Go(c.survive(c.write))
-	parts.Go(c.survive(c.doWork))
+	defer c.keepTime()()
+	_ = c.net.SetWriteDeadline(time.Time{}) // there is one for the answer to the upgrade
 	if !s.hub.enter(c) {
 		c.out.close(goodbyeToHeir.ending())
 	}
 	defer func() {
 		close(c.readEnded)
 		s.hub.leave(c)
-		close(c.work)
 		late := time.AfterFunc(lastWork, c.cancel)
 		c.out.close(ending{code: closeNormal})
-		parts.Wait()
+		c.doing.Wait()
+		<-c.written
 		late.Stop()
 		c.cancel()
 		c.reads.Wait()
@@ -144,18 +142,32 @@ func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	c.read()
 }
 
-// survive is part, whose panic ends the socket and no more.
-func (c *conn) survive(part func()) func() {
+// keepTime sends pings, and ends the socket with its login. It goes on until stop is called.
+func (c *conn) keepTime() (stop func()) {
+	every := c.server.tuning.ping
+	var ping *time.Timer
+	ping = time.AfterFunc(never, func() {
+		c.out.put(frameItem(pingFrame))
+		ping.Reset(every)
+	})
+	ping.Reset(every)
+	expiry := time.AfterFunc(time.Until(c.who.Session.ExpiresAt), func() {
+		c.out.close(ending{code: closeUnauthenticated, reason: "login has expired"})
+	})
 	return func() {
-		defer func() {
-			if r := recover(); r != nil {
-				c.server.log.Error("socket panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-				c.cancel()
-				_ = c.net.Close()
-			}
-		}()
-		part()
+		ping.Stop()
+		expiry.Stop()
 	}
+}
+
+// never is longer than any server runs.
+const never = 100 * 365 * 24 * time.Hour
+
+// panicked notes a panic in something that serves the socket, which ends by it.
+func (c *conn) panicked(reason any) {
+	c.server.log.Error("socket panicked", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
+	c.cancel()
+	_ = c.net.Close()
 }
 
 // underlying is the connection under ws. What fasthttp lends to a socket is a wrapper out of a pool, whose Close does
@@ -167,15 +179,23 @@ func underlying(ws *fastws.Conn) net.Conn {
 	return ws.NetConn()
 }
 
+// rawOf is what is under a connection of the network itself.
+func rawOf(conn net.Conn) syscall.RawConn {
+	if ours, ok := conn.(*clientConn); ok {
+		conn = ours.Conn
+	}
+	if c, ok := conn.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			return raw
+		}
+	}
+	return nil
+}
+
 // goodbye ends the socket once what the client has sent is done and answered, and returns when it has ended. When ctx
 // ends before, it is cut off.
 func (c *conn) goodbye(ctx context.Context, end ending) {
-	c.workMu.Lock()
-	c.leaving = true
-	if c.undone == 0 {
-		close(c.finished)
-	}
-	c.workMu.Unlock()
+	c.leave()
 	select {
 	case <-c.finished:
 	case <-c.gone:
@@ -188,40 +208,6 @@ func (c *conn) goodbye(ctx context.Context, end ending) {
 		c.cancel()
 		_ = c.net.Close()
 		<-c.gone
-	}
-}
-
-// enqueue gives the worker something to do, and waits while it has too much. When the socket is to be ended, the job is
-// dropped: it is not answered, so the client sends it again when it is back.
-func (c *conn) enqueue(job func(context.Context)) {
-	c.workMu.Lock()
-	if c.leaving {
-		c.workMu.Unlock()
-		select { // what was sent before has the time of the machine first
-		case <-c.finished:
-		case <-c.ctx.Done():
-		}
-		return
-	}
-	c.undone++
-	c.workMu.Unlock()
-	select {
-	case c.work <- job:
-	case <-c.ctx.Done():
-	}
-}
-
-// doWork does what the reader enqueues, in that order.
-func (c *conn) doWork() {
-	for job := range c.work {
-		ctx, cancel := context.WithTimeout(c.ctx, c.server.tuning.handle)
-		job(ctx)
-		cancel()
-		c.workMu.Lock()
-		if c.undone--; c.undone == 0 && c.leaving {
-			close(c.finished)
-		}
-		c.workMu.Unlock()
 	}
 }
 

@@ -24,7 +24,7 @@ const keptFrame = 8 << 10
 func (c *conn) read() {
 	c.ws.SetReadLimit(frameLimit)
 	c.ws.SetPingHandler(func(data string) error {
-		c.out.put(item{frame: append([]byte{0x80 | fastws.PongMessage, byte(len(data))}, data...)})
+		c.out.put(frameItem(append([]byte{0x80 | fastws.PongMessage, byte(len(data))}, data...)))
 		return nil
 	})
 	c.ws.SetPongHandler(func(string) error { return c.listenOn() })
@@ -114,7 +114,7 @@ var clientFrames = map[string]func(*conn, clientFrame){
 	"send":   (*conn).takeSend,
 	"typing": (*conn).takeTyping,
 	"read":   (*conn).takeRead,
-	"ping":   func(c *conn, _ clientFrame) { c.out.put(item{frame: encodeFrame(plainFrame{Type: "pong"})}) },
+	"ping":   func(c *conn, _ clientFrame) { c.out.put(frameItem(encodeFrame(plainFrame{Type: "pong"}))) },
 }
 
 // fault answers a mistake of the client's, and closes the connection of one that makes too many.
@@ -132,10 +132,10 @@ func (c *conn) countFault() {
 // refuse tells the client what is wrong, with which of its messages if it is about one.
 func (c *conn) refuse(clientID string, err error) {
 	p := c.server.problem(err)
-	c.out.put(item{frame: encodeFrame(errorFrame{
+	c.out.put(frameItem(encodeFrame(errorFrame{
 		Type: "error", Code: p.Detail.Code, Message: p.Detail.Message, Fields: p.Detail.Fields,
 		ClientID: clientID, RetryAfter: p.retrySeconds(),
-	})})
+	})))
 }
 
 // takeHello begins the delivery.
@@ -222,7 +222,7 @@ func (c *conn) takeSend(f clientFrame) {
 			return
 		}
 		message := c.server.hub.recent.take(stored.Message)
-		c.out.put(item{frame: appendFrame(nil, ackHead, []byte(clientID.String()), ackMiddle, message.json, ackTail)})
+		c.out.put(frameItem(appendFrame(nil, ackHead, []byte(clientID.String()), ackMiddle, message.json, ackTail)))
 	})
 }
 

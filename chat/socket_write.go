@@ -8,160 +8,146 @@ import (
 	"github.com/google/uuid"
 )
 
-// writeSize is how many bytes are gathered into one write.
-const writeSize = 16 << 10
-
 // closeWait is how long the client may take to answer a close.
 const closeWait = 2 * time.Second
 
-// socketWriter is the state of a socket's writer.
-type socketWriter struct {
-	*conn
-	delivery *delivery
-	buf      *[]byte // frames to be written; nil when there are none
-	err      error   // of the first write that failed
-	fetching bool
-	resuming bool // the client is not told yet that it has what it missed
-}
+// pingFrame is empty: RFC 6455, section 5.5.2.
+var pingFrame = []byte{0x80 | fastws.PingMessage, 0}
 
-// write writes what is due until the connection is to be closed, and closes it.
-func (c *conn) write() {
-	w := &socketWriter{conn: c, delivery: newDelivery()}
-	ping := time.NewTicker(c.server.tuning.ping)
-	defer ping.Stop()
-	expiry := time.NewTimer(time.Until(c.who.Session.ExpiresAt))
-	defer expiry.Stop()
-	for w.err == nil {
-		select {
-		case <-c.out.wake:
-			items, end := c.out.take()
-			w.writeItems(items)
-			if end != nil {
-				w.finish(*end)
-				return
-			}
-		case p := <-c.pages:
-			w.fetching = false
-			w.takePage(p)
-		case <-ping.C:
-			w.append([]byte{0x80 | fastws.PingMessage, 0})
-		case <-expiry.C:
-			c.out.close(ending{code: closeUnauthenticated, reason: "login has expired"})
+// turn writes what is due, as much of it as the kernel takes at once. The rest, and the end, take their time in a goroutine
+// of their own, which then has the turn and the batch: turn reports that it does.
+func (c *conn) turn(b *batch) (kept bool) {
+	defer c.surviveTurn(&kept)
+	b.reset()
+	items, end := c.out.take()
+	c.writeItems(items, b)
+	c.proceed(b)
+	if end != nil {
+		go c.finish(b, *end)
+		return true
+	}
+	if c.raw != nil {
+		if err := b.writeNow(c.raw); err != nil {
+			c.breakOff()
+			return false
 		}
-		w.proceed()
-		w.flush()
 	}
-	_ = c.net.Close() // the reader ends by it
+	if len(b.left()) > 0 {
+		go c.writeSlowly(b, items)
+		return true
+	}
+	c.endTurn(items)
+	return false
 }
 
-// finish ends the connection: the last frame, the close, and a moment for the client's answer.
-func (w *socketWriter) finish(end ending) {
+// endTurn lets another turn begin, at once if there is more to write.
+func (c *conn) endTurn(taken []item) {
+	if !c.out.rest(taken) {
+		c.turns.give(c)
+	}
+}
+
+// writeSlowly writes what the kernel has not taken at once.
+func (c *conn) writeSlowly(b *batch, taken []item) {
+	defer c.surviveTurn(new(bool))
+	if err := b.writeAll(c.net, c.server.tuning.write); err != nil {
+		c.breakOff()
+		return
+	}
+	c.endTurn(taken)
+}
+
+// breakOff ends the writing to a connection that is broken, and the reader by it. It ends the turn for good.
+func (c *conn) breakOff() {
+	c.out.abandon()
+	_ = c.net.Close()
+	c.unwritten.Do(func() { close(c.written) })
+}
+
+// surviveTurn lets a panic end the socket and no more.
+func (c *conn) surviveTurn(kept *bool) {
+	if r := recover(); r != nil {
+		c.panicked(r)
+		c.breakOff()
+		*kept = true // it may be anything now
+	}
+}
+
+// finish ends the connection: what is due, the last frame, the close, and a moment for the client's answer.
+func (c *conn) finish(b *batch, end ending) {
+	defer c.surviveTurn(new(bool))
 	if end.code == closeTooSlow {
-		w.server.metrics.slow.Inc()
+		c.server.metrics.slow.Inc()
 	}
-	w.append(end.last)
-	w.flush()
-	deadline := time.Now().Add(w.server.tuning.write)
-	if w.err == nil {
-		w.err = w.ws.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(end.code, end.reason), deadline)
+	b.add(end.last)
+	limit := c.server.tuning.write
+	err := b.writeAll(c.net, limit)
+	if err == nil {
+		err = c.ws.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(end.code, end.reason), time.Now().Add(limit))
 	}
-	if w.err == nil {
+	if err == nil {
 		select {
-		case <-w.readEnded:
+		case <-c.readEnded:
 		case <-time.After(cmp.Or(end.answer, closeWait)):
 		}
 	}
-	_ = w.net.Close()
+	c.breakOff()
 }
 
-func (w *socketWriter) writeItems(items []item) {
+func (c *conn) writeItems(items []item, b *batch) {
 	for _, it := range items {
-		if it.frame != nil {
-			w.append(it.frame)
+		if it.parcel != nil {
+			c.writeParcel(it.parcel, b)
 		}
-		switch {
-		case it.run != nil:
-			w.delivery.offer(it.run, w.append)
-		case it.end != uuid.Nil:
-			w.delivery.leave(it.end)
+		if it.run != nil {
+			c.delivery.offer(it.run, b.add)
 		}
-		for _, b := range it.begin {
-			w.resuming = w.resuming || b.resumed
-			w.delivery.join(b)
-		}
+	}
+}
+
+func (c *conn) writeParcel(p *parcel, b *batch) {
+	b.add(p.frame)
+	if p.page != nil {
+		c.fetching = false
+		c.takePage(*p.page, b)
+	}
+	if p.end != uuid.Nil {
+		c.delivery.leave(p.end)
+	}
+	for _, begin := range p.begin {
+		c.resuming = c.resuming || begin.resumed
+		c.delivery.join(begin)
 	}
 }
 
 // takePage takes what was fetched, unless in that span the user was removed: then nothing of it, or of what follows, is his.
-func (w *socketWriter) takePage(p page) {
-	if p.left[w.who.User.ID] && w.delivery.lacks(p) {
-		w.delivery.leave(p.ChannelID)
-		w.append(encodeFrame(removedFrame{Type: "channel", ChannelID: p.ChannelID, Removed: true}))
-		w.server.hub.forget(w.conn, p.ChannelID, p.rev)
+func (c *conn) takePage(p page, b *batch) {
+	if p.left[c.who.User.ID] && c.delivery.lacks(p) {
+		c.delivery.leave(p.ChannelID)
+		b.add(encodeFrame(removedFrame{Type: "channel", ChannelID: p.ChannelID, Removed: true}))
+		c.server.hub.forget(c, p.ChannelID, p.rev)
 		return
 	}
-	w.delivery.fill(p, w.append)
+	c.delivery.fill(p, b.add)
 }
 
 // proceed fetches what is missing.
-func (w *socketWriter) proceed() {
-	if w.fetching {
+func (c *conn) proceed(b *batch) {
+	if c.fetching {
 		return
 	}
-	missing, any := w.delivery.missing()
+	missing, any := c.delivery.missing()
 	if !any {
-		if w.resuming {
-			w.resuming = false
-			w.append(encodeFrame(plainFrame{Type: "resumed"}))
+		if c.resuming {
+			c.resuming = false
+			b.add(encodeFrame(plainFrame{Type: "resumed"}))
 		}
 		return
 	}
-	w.fetching = true
-	w.reads.Go(func() {
-		if p, ok := w.server.hub.catchup.fetch(w.ctx, missing, w.server.log); ok {
-			w.pages <- p
+	c.fetching = true
+	c.reads.Go(func() {
+		if p, ok := c.server.hub.catchup.fetch(c.ctx, missing, c.server.log); ok {
+			c.out.put(item{parcel: &parcel{page: &p}})
 		}
 	})
-}
-
-// append adds frames to what is to be written.
-func (w *socketWriter) append(frames []byte) {
-	if w.buf != nil && len(*w.buf)+len(frames) > writeSize {
-		w.flush()
-	}
-	if len(frames) > writeSize {
-		w.writeOut(frames)
-		return
-	}
-	if w.buf == nil {
-		if w.buf, _ = w.server.writeBuffers.Get().(*[]byte); w.buf == nil {
-			buf := make([]byte, 0, writeSize)
-			w.buf = &buf
-		}
-	}
-	*w.buf = append(*w.buf, frames...)
-}
-
-// flush writes what was gathered, and gives the buffer back: most sockets are idle.
-func (w *socketWriter) flush() {
-	if w.buf == nil {
-		return
-	}
-	w.writeOut(*w.buf)
-	*w.buf = (*w.buf)[:0]
-	w.server.writeBuffers.Put(w.buf)
-	w.buf = nil
-}
-
-// writeOut writes in pieces, each of which must be taken in time: a slow client is one that takes little, not one that
-// is sent much.
-func (w *socketWriter) writeOut(frames []byte) {
-	const piece = 4 * writeSize
-	for len(frames) > 0 && w.err == nil {
-		n := min(len(frames), piece)
-		if w.err = w.net.SetWriteDeadline(time.Now().Add(w.server.tuning.write)); w.err == nil {
-			_, w.err = w.net.Write(frames[:n])
-		}
-		frames = frames[n:]
-	}
 }
