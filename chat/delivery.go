@@ -16,6 +16,8 @@ import (
 // change written and the next run is asked for, and what comes meanwhile waits.
 type delivery struct {
 	channels map[uuid.UUID]*position
+	latest   uuid.UUID // of channels: the one that was last looked up, and what it is there
+	position *position
 	wanted   []uuid.UUID // channels with something to fetch, the longest waiting first
 }
 
@@ -37,12 +39,21 @@ func newDelivery() *delivery { return &delivery{channels: map[uuid.UUID]*positio
 func (d *delivery) join(b begin) {
 	d.leave(b.channel)
 	p := &position{cursor: b.cursor, seq: b.seq}
-	d.channels[b.channel] = p
+	d.channels[b.channel], d.position = p, nil
 	d.want(b.channel, p, b.last)
+}
+
+// at returns where the connection is in a channel, nil when it is not in it. Most often it is asked for the same again.
+func (d *delivery) at(channel uuid.UUID) *position {
+	if d.position == nil || d.latest != channel {
+		d.latest, d.position = channel, d.channels[channel]
+	}
+	return d.position
 }
 
 // leave ends to deliver a channel.
 func (d *delivery) leave(channel uuid.UUID) {
+	d.position = nil
 	delete(d.channels, channel)
 	d.wanted = slices.DeleteFunc(d.wanted, func(w uuid.UUID) bool { return w == channel })
 }
@@ -69,7 +80,7 @@ func (d *delivery) missing() (store.Span, bool) {
 
 // offer takes a run and calls write with the frames that are due.
 func (d *delivery) offer(r *run, write func(frames []byte)) {
-	p := d.channels[r.channel]
+	p := d.at(r.channel)
 	if p == nil {
 		return // not a member
 	}
@@ -124,6 +135,9 @@ func (p *position) advance(r *run, write func(frames []byte)) {
 
 // settle writes what waited and can go now, and sees to what is missing before the rest.
 func (d *delivery) settle(channel uuid.UUID, p *position, write func(frames []byte)) {
+	if len(p.waiting) == 0 && len(d.wanted) == 0 {
+		return
+	}
 	slices.SortFunc(p.waiting, func(a, b *run) int { return cmp.Compare(a.first, b.first) })
 	for len(p.waiting) > 0 && p.waiting[0].first <= p.cursor+1 {
 		r := p.waiting[0]

@@ -47,7 +47,7 @@ type conn struct {
 	unwritten sync.Once      // closes written
 
 	// Of the turn alone.
-	delivery *delivery
+	delivery delivery
 	fetching bool
 	resuming bool // the client is not told yet that it has what it missed
 
@@ -114,7 +114,7 @@ func refuseSocket(ws *websocket.Conn) {
 func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
 	c := &conn{
 		server: s, ws: ws, net: underlying(ws), who: who, turns: s.hub.turns, gone: make(chan struct{}), work: newWork(),
-		readEnded: make(chan struct{}), written: make(chan struct{}), delivery: newDelivery(),
+		readEnded: make(chan struct{}), written: make(chan struct{}), delivery: *newDelivery(),
 		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{}, channels: map[uuid.UUID]int64{},
 	}
 	c.raw = rawOf(c.net)
