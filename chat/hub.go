@@ -33,7 +33,7 @@ type hub struct {
 	// Of run's goroutine alone.
 	began         time.Time
 	conns         map[*conn]bool
-	due           []*conn // room for those who are to have a turn
+	due           []*conn // are to have a turn
 	channels      map[uuid.UUID]*hubChannel
 	sessions      map[uuid.UUID]map[*conn]bool
 	endedSessions map[uuid.UUID]time.Time // when; for sockets that were let in a moment before
@@ -94,6 +94,7 @@ func (h *hub) run(ctx context.Context) error {
 	defer h.catchup.left.Wait()
 	defer h.looks.Wait()
 	defer helpers.Wait()
+	defer h.letGo()
 	defer close(h.ended) // before: the helpers may have something to post
 	helpers.Go(func() { h.publish(ctx) })
 	helpers.Go(func() { h.listen(ctx) })
@@ -111,7 +112,7 @@ func (h *hub) run(ctx context.Context) error {
 		case op := <-h.ops:
 			op()
 		case <-h.backlog.wake:
-			h.deliver(h.backlog.take())
+			h.deliverBacklog()
 		case <-poll.C:
 			h.poll(ctx, &helpers)
 		case <-h.pollNow:
@@ -119,6 +120,7 @@ func (h *hub) run(ctx context.Context) error {
 		case now := <-beat.C:
 			h.beat(now)
 		}
+		h.giveTurns()
 	}
 }
 
@@ -152,6 +154,36 @@ func (h *hub) committed(stored, changed []store.Message) {
 	h.backlog.put(wire)
 }
 
+// acknowledge lets a sender know that its message is stored, as soon as [hub.answered] is called: together with the
+// message itself, which the sender gets like everybody in the channel. It never waits.
+func (h *hub) acknowledge(r receipt) {
+	if !h.backlog.receive(r) {
+		r.done() // the hub has ended, and with it the sockets
+	}
+}
+
+// letGo ends the waiting for acknowledgements when the hub ends.
+func (h *hub) letGo() {
+	for _, r := range h.backlog.close() {
+		r.done()
+	}
+}
+
+// answered lets the hub deliver what was committed and acknowledged.
+func (h *hub) answered() { h.backlog.signal() }
+
+// deliverBacklog delivers what waits.
+func (h *hub) deliverBacklog() {
+	messages, receipts := h.backlog.take()
+	for _, r := range receipts {
+		if r.out.add(r.item(h.recent)) {
+			h.due = append(h.due, r.conn)
+		}
+		r.done()
+	}
+	h.deliver(messages)
+}
+
 // deliver brings new messages of this node, and what replies have changed, to its sockets and to the other nodes.
 func (h *hub) deliver(messages []*wireMessage) {
 	if len(h.conns) == 0 && h.alone() {
@@ -175,17 +207,20 @@ func (h *hub) handOn(r *run) {
 	h.putAll(channel.conns, func(*conn) bool { return true }, item{run: r})
 }
 
-// putAll gives an item to those of the sockets that it is for. All of them have their turns together.
+// putAll gives an item to those of the sockets that it is for.
 func (h *hub) putAll(conns map[*conn]bool, isFor func(*conn) bool, it item) {
-	due := h.due[:0]
 	for c := range conns {
 		if isFor(c) && c.out.add(it) {
-			due = append(due, c)
+			h.due = append(h.due, c)
 		}
 	}
-	h.turns.give(due...)
-	clear(due)
-	h.due = due
+}
+
+// giveTurns lets the sockets write that have got something: all together, and each what it got of several things.
+func (h *hub) giveTurns() {
+	h.turns.give(h.due...)
+	clear(h.due)
+	h.due = h.due[:0]
 }
 
 func (h *hub) channel(id uuid.UUID) *hubChannel {

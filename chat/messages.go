@@ -92,26 +92,41 @@ func (s *Server) sendMessage(ctx context.Context, in *sendInput) (*sendOutput, e
 
 // send stores a message of the author's.
 func (s *Server) send(ctx context.Context, author, channel uuid.UUID, in messageInput) (store.Stored, error) {
-	stored, err := s.storeMessage(ctx, author, channel, in)
-	s.metrics.sent(err)
-	return stored, err
+	send := s.sendOf(author, channel, in)
+	stored, err := s.writer.Send(ctx, send)
+	if err != nil {
+		return stored, s.refused(ctx, send, err)
+	}
+	s.accepted(stored)
+	return stored, nil
 }
 
-func (s *Server) storeMessage(ctx context.Context, author, channel uuid.UUID, in messageInput) (store.Stored, error) {
+// sendOf is what the writer is given of a message of the author's.
+func (s *Server) sendOf(author, channel uuid.UUID, in messageInput) store.Send {
 	s.hub.markdown.prepare(in.Body)
-	stored, err := s.writer.Send(ctx, store.Send{
+	return store.Send{
 		ClientID: in.ClientID, ChannelID: channel, AuthorID: author, Body: in.Body, ParentID: in.ParentID, AlsoToChannel: in.AlsoToChannel,
 		FileIDs: in.FileIDs,
-	})
-	if err == nil && !stored.Created {
-		// The first send may have timed out and been stored after all, without anybody being told.
-		s.hub.nudge(channel, stored.Message.CreatedRev)
 	}
+}
+
+// accepted notes that a message is stored.
+func (s *Server) accepted(stored store.Stored) {
+	s.metrics.sent(nil)
+	if !stored.Created {
+		// The first send may have timed out and been stored after all, without anybody being told.
+		s.hub.nudge(stored.Message.ChannelID, stored.Message.CreatedRev)
+	}
+}
+
+// refused notes that a message is not stored, and returns what its author is told.
+func (s *Server) refused(ctx context.Context, send store.Send, err error) error {
 	if store.CodeOf(err) == store.NotFound {
 		// The writer does not know who sees the channel: of one that the author does, the answer is what to do.
-		if standing, lookErr := s.store.Standing(ctx, author, channel); lookErr == nil && standing.Writes() != nil {
+		if standing, lookErr := s.store.Standing(ctx, send.AuthorID, send.ChannelID); lookErr == nil && standing.Writes() != nil {
 			err = standing.Writes()
 		}
 	}
-	return stored, err
+	s.metrics.sent(err)
+	return err
 }

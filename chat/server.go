@@ -144,7 +144,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	}
 	s.hub = newHub(hubConfig{Node: uuid.New(), Store: cfg.Store, Cache: cfg.Cache, Tuning: tuning, Logger: cfg.Logger})
 	s.metrics = newMetrics(cfg.Store, func() int { return s.writer.Waiting() })
-	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.committed, Room: cfg.Room, Online: s.hub.whoIsOnline, Logger: cfg.Logger})
+	s.writer = store.NewWriter(store.WriterConfig{Store: cfg.Store, Committed: s.committed, Answered: s.hub.answered, Room: cfg.Room, Online: s.hub.whoIsOnline, Logger: cfg.Logger})
 	s.health = &healthReporter{server: s}
 	s.app = s.newApp()
 	s.docs = sync.OnceValues(func() ([]byte, error) { return renderDocs(s.api.OpenAPI(), s.publicURL.Path) })

@@ -200,8 +200,6 @@ func (c *conn) channelID(f clientFrame) (uuid.UUID, bool) {
 	return id, err == nil
 }
 
-var ackHead, ackMiddle, ackTail = []byte(`{"type":"ack","client_id":"`), []byte(`","message":`), []byte(`}`)
-
 func (c *conn) takeSend(f clientFrame) {
 	channel, ok := c.channelID(f)
 	if !ok {
@@ -213,17 +211,9 @@ func (c *conn) takeSend(f clientFrame) {
 		c.countFault()
 		return
 	}
-	c.enqueue(func(ctx context.Context) {
-		stored, err := c.server.send(ctx, c.who.User.ID, channel, messageInput{
-			ClientID: clientID, Body: f.Body, ParentID: f.ParentID, AlsoToChannel: f.Also, FileIDs: f.FileIDs,
-		})
-		if err != nil {
-			c.refuse(f.ClientID, err)
-			return
-		}
-		message := c.server.hub.recent.take(stored.Message)
-		c.out.put(frameItem(appendFrame(nil, ackHead, []byte(clientID.String()), ackMiddle, message.json, ackTail)))
-	})
+	c.submit(c.server.sendOf(c.who.User.ID, channel, messageInput{
+		ClientID: clientID, Body: f.Body, ParentID: f.ParentID, AlsoToChannel: f.Also, FileIDs: f.FileIDs,
+	}))
 }
 
 func (c *conn) takeTyping(f clientFrame) {
@@ -251,9 +241,10 @@ func (c *conn) takeRead(f clientFrame) {
 		c.fault(invalidField("seq", "must not be negative"))
 		return
 	}
-	c.enqueue(func(ctx context.Context) {
+	c.enqueue(func(ctx context.Context) (more bool) {
 		if _, err := c.server.toldRead(c.server.store.MarkReadFrom(ctx, c.who.User.ID, channel, f.ReadSeq, f.Seq)); err != nil {
 			c.refuse("", err)
 		}
+		return false
 	})
 }

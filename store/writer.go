@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +41,10 @@ type WriterConfig struct {
 	// rising rev per channel, which follows those of the new ones. The writer waits for it. May be nil.
 	Committed func(stored, changed []Message)
 
+	// Answered is told when those whose messages a commit has stored have their answers, so that what is to be done for
+	// all of them can wait until then. May be nil.
+	Answered func()
+
 	// Room returns an error when the disk is too full to store anything. It is asked before a batch, though not more often
 	// than every 100 ms; sends are then answered Unavailable, before the database itself would fail. May be nil.
 	Room func() error
@@ -60,6 +65,7 @@ type Writer struct {
 	maxBatch  int
 	timeout   time.Duration
 	committed func(stored, changed []Message)
+	answered  func()
 	room      func() error
 	online    func() []uuid.UUID
 	log       *slog.Logger
@@ -78,12 +84,14 @@ type Writer struct {
 // pending is one send in the writer.
 type pending struct {
 	Send
-	calls  calls
-	ctx    context.Context // ends when the sender stops waiting
-	id     uuid.UUID       // of the message, if it is this send that stores it
-	tried  bool            // was given to PostgreSQL, so that it may be stored
-	answer chan answer     // buffered: the writer never waits for a sender
-	twins  []*pending      // others in the batch with the same author and ClientID
+	calls    calls
+	deadline time.Time   // when the sender stops waiting, at the latest
+	id       uuid.UUID   // of the message, if it is this send that stores it
+	tried    bool        // was given to PostgreSQL, so that it may be stored
+	twins    []*pending  // others in the batch with the same author and ClientID
+	over     atomic.Bool // the sender has its answer, or waits for none
+	expiry   *time.Timer // nil when the send was refused at once
+	answered func(Stored, error) // is called once, and does not wait
 }
 
 type answer struct {
@@ -95,7 +103,7 @@ type answer struct {
 func NewWriter(cfg WriterConfig) *Writer {
 	w := &Writer{
 		store: cfg.Store, maxBatch: cfg.MaxBatch, timeout: cfg.Timeout, committed: cfg.Committed,
-		room: cfg.Room, online: cfg.Online, log: cfg.Logger,
+		answered: cfg.Answered, room: cfg.Room, online: cfg.Online, log: cfg.Logger,
 		stopping: make(chan struct{}), done: make(chan struct{}),
 	}
 	if w.maxBatch == 0 {
@@ -110,6 +118,9 @@ func NewWriter(cfg WriterConfig) *Writer {
 	}
 	if w.committed == nil {
 		w.committed = func(_, _ []Message) {}
+	}
+	if w.answered == nil {
+		w.answered = func() {}
 	}
 	if w.room == nil {
 		w.room = func() error { return nil }
@@ -129,35 +140,77 @@ func NewWriter(cfg WriterConfig) *Writer {
 // not the author's or is used already. Unavailable means that it is unknown whether the message is or will be
 // stored: send it again with the same ClientID.
 func (w *Writer) Send(ctx context.Context, send Send) (Stored, error) {
-	var check checker
-	check.body(send.Body, len(send.FileIDs) > 0)
-	check.files(send.FileIDs)
-	if send.ClientID == uuid.Nil {
-		check.wrong("client_id", "must be a UUID of the client's choice")
+	got := make(chan answer, 1)
+	p := w.submit(send, func(stored Stored, err error) { got <- answer{stored, err} })
+	select {
+	case a := <-got:
+		return a.stored, a.err
+	case <-ctx.Done():
+		p.finish(Stored{}, notNow(context.Cause(ctx)))
+	case <-w.done:
+		p.finish(Stored{}, notNow(errStopped))
 	}
-	if send.AlsoToChannel && send.ParentID == nil {
-		check.wrong("also_to_channel", "is for replies: say the parent_id")
+	a := <-got // it may have come at the last moment
+	return a.stored, a.err
+}
+
+// Submit is [Writer.Send] for who does not wait: answered is called with what Send would return, once, by a goroutine that it
+// must not hold up. What one goroutine submits to one channel is stored in that order, apart from what is refused.
+func (w *Writer) Submit(send Send, answered func(Stored, error)) { w.submit(send, answered) }
+
+func (w *Writer) submit(send Send, answered func(Stored, error)) *pending {
+	p := &pending{Send: send, deadline: time.Now().Add(w.timeout), id: newID(), answered: answered}
+	if err := send.check(); err != nil {
+		p.finish(Stored{}, err)
+		return p
 	}
-	if err := check.err(); err != nil {
-		return Stored{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
-	defer cancel()
-	p := &pending{Send: send, calls: callsOf(send.Body), ctx: ctx, id: newID(), answer: make(chan answer, 1)}
+	p.calls = callsOf(send.Body)
 	if p.calls.here {
 		p.calls.online = w.online()
 	}
 	select {
 	case <-w.stopping:
-		return Stored{}, notNow(errStopped)
+		p.finish(Stored{}, notNow(errStopped))
+		return p
 	default:
 	}
+	p.expiry = time.AfterFunc(w.timeout, p.expire)
 	select {
 	case w.queue <- p:
 	default:
-		return Stored{}, notNow(errQueueFull)
+		p.finish(Stored{}, notNow(errQueueFull))
 	}
-	return w.wait(p)
+	return p
+}
+
+func (s Send) check() error {
+	var check checker
+	check.body(s.Body, len(s.FileIDs) > 0)
+	check.files(s.FileIDs)
+	if s.ClientID == uuid.Nil {
+		check.wrong("client_id", "must be a UUID of the client's choice")
+	}
+	if s.AlsoToChannel && s.ParentID == nil {
+		check.wrong("also_to_channel", "is for replies: say the parent_id")
+	}
+	return check.err()
+}
+
+// finish answers the sender, unless that was done.
+func (p *pending) finish(stored Stored, err error) {
+	if p.over.CompareAndSwap(false, true) {
+		if p.expiry != nil {
+			p.expiry.Stop()
+		}
+		p.answered(stored, err)
+	}
+}
+
+// expire answers a sender whose time is up.
+func (p *pending) expire() {
+	if p.over.CompareAndSwap(false, true) {
+		p.answered(Stored{}, notNow(context.DeadlineExceeded))
+	}
 }
 
 var (
@@ -172,22 +225,6 @@ func notNow(cause error) error {
 
 // Waiting is how many sends wait for the commit after the one under way.
 func (w *Writer) Waiting() int { return len(w.queue) }
-
-func (w *Writer) wait(p *pending) (Stored, error) {
-	select {
-	case a := <-p.answer:
-		return a.stored, a.err
-	case <-p.ctx.Done():
-		return Stored{}, notNow(context.Cause(p.ctx))
-	case <-w.done:
-	}
-	select { // the answer may have come just before the end
-	case a := <-p.answer:
-		return a.stored, a.err
-	default:
-		return Stored{}, notNow(errStopped)
-	}
-}
 
 // Run stores what is sent, until ctx ends; then it stores what is queued, which takes no longer than the timeout of a
 // send, and returns nil. It must run only once.
@@ -354,14 +391,14 @@ func pairTwins(batch []*pending) []*pending {
 
 // awaited reports whether a sender still waits for the answer.
 func (p *pending) awaited() bool {
-	return p.ctx.Err() == nil || slices.ContainsFunc(p.twins, (*pending).awaited)
+	return !p.over.Load() || slices.ContainsFunc(p.twins, (*pending).awaited)
 }
 
-// deadline is when the last of the senders stops waiting.
-func (p *pending) deadline() time.Time {
-	last, _ := p.ctx.Deadline()
+// lastDeadline is when the last of the senders stops waiting.
+func (p *pending) lastDeadline() time.Time {
+	last := p.deadline
 	for _, twin := range p.twins {
-		if d := twin.deadline(); d.After(last) {
+		if d := twin.lastDeadline(); d.After(last) {
 			last = d
 		}
 	}
@@ -370,7 +407,7 @@ func (p *pending) deadline() time.Time {
 
 // settle answers the sender, and the twins: to them the message was stored before.
 func (p *pending) settle(stored Stored, err error) {
-	p.answer <- answer{stored, err}
+	p.finish(stored, err)
 	for _, twin := range p.twins {
 		if twin.ChannelID == p.ChannelID {
 			twin.settle(Stored{Message: stored.Message}, err)

@@ -144,6 +144,7 @@ func (w *Writer) try(batch []*pending) error {
 	for i, p := range batch {
 		p.settle(answers[i].stored, answers[i].err)
 	}
+	w.answered()
 	return nil
 }
 
@@ -338,7 +339,7 @@ func (w *Writer) deadline(batch []*pending) time.Time {
 	if len(batch) == 0 {
 		return latest
 	}
-	last := slices.MaxFunc(batch, func(a, b *pending) int { return a.deadline().Compare(b.deadline()) }).deadline()
+	last := slices.MaxFunc(batch, func(a, b *pending) int { return a.lastDeadline().Compare(b.lastDeadline()) }).lastDeadline()
 	if last.Before(latest) {
 		return last
 	}
