@@ -85,12 +85,12 @@ type Writer struct {
 type pending struct {
 	Send
 	calls    calls
-	deadline time.Time   // when the sender stops waiting, at the latest
-	id       uuid.UUID   // of the message, if it is this send that stores it
-	tried    bool        // was given to PostgreSQL, so that it may be stored
-	twins    []*pending  // others in the batch with the same author and ClientID
-	over     atomic.Bool // the sender has its answer, or waits for none
-	expiry   *time.Timer // nil when the send was refused at once
+	deadline time.Time           // when the sender stops waiting, at the latest
+	id       uuid.UUID           // of the message, if it is this send that stores it
+	tried    bool                // was given to PostgreSQL, so that it may be stored
+	twins    []*pending          // others in the batch with the same author and ClientID
+	over     atomic.Bool         // the sender has its answer, or waits for none
+	expiry   *time.Timer         // nil when the send was refused at once
 	answered func(Stored, error) // is called once, and does not wait
 }
 
