@@ -1,7 +1,7 @@
 package chat_test
 
 // accessTable says who may what; access_test.go tells how to read it, and how to add to it.
-var accessTable = []string{aboutNothing, aboutPeople, aboutLogins, aboutInvites, aboutCodes, aboutServices, aboutChannels, aboutMessages, aboutFiles, framesAboutNothing, framesAboutChannels}
+var accessTable = []string{aboutNothing, aboutPeople, aboutLogins, aboutInvites, aboutCodes, aboutServices, aboutHooks, aboutTokens, aboutChannels, aboutMessages, aboutFiles, framesAboutNothing, framesAboutChannels}
 
 // What is the same whatever there is.
 const aboutNothing = `
@@ -32,6 +32,7 @@ POST   /api/invites                   0 lnnii  {"role": "owner"}
 GET    /api/channels                  2 lyyyy
 GET    /api/channels?browse=1         2 lyyyy
 POST   /api/channels                  6 lnyyy  {"name": "new-{short}"}
+GET    /api/hooks                     2 lnyyy
 GET    /api/saved                     2 lyyyy
 GET    /api/mentions                  2 lyyyy
 GET    /api/threads                   3 lyyyy
@@ -78,6 +79,17 @@ const aboutServices = `
 POST   /api/admin/services/{name}/restart 2 lnnyy
 `
 
+// Their-hook is in a channel of who asks, closed-hook in a private one of others.
+const aboutHooks = `
+                                      my-hook their-hook closed-hook
+DELETE /api/hooks/{id}              6 lnyyy   lnnyy      lnhyy
+`
+
+const aboutTokens = `
+                                      hook-token
+POST   /hooks/{token}               4 yyyyy  {"text": "hello"}
+`
+
 // Mine is public and made by who asks; open is public, and who asks is not in it; closed is a private one of others, and
 // others a direct conversation of others. Who asks is in all the rest.
 const aboutChannels = `
@@ -101,6 +113,7 @@ POST   /api/channels/{id}/unread                 3 lyyyy lyyyy  lhhhh lyyyy   lh
 GET    /api/channels/{id}/pins                   3 lyyyy lyyyy  lhyyy lyyyy   lhhhh  lyyyy  lhhhh  lyyyy    lhyyy
 GET    /api/channels/{id}/messages               3 lyyyy lyyyy  lhyyy lyyyy   lhhhh  lyyyy  lhhhh  lyyyy    lhyyy
 POST   /api/channels/{id}/messages               4 lyyyy lyyyy  lhnnn lyyyy   lhhhh  lyyyy  lhhhh  lnnnn    lhyyy   {"client_id": "{new}", "body": "hello"}
+POST   /api/hooks                                7 lnyyy lnyyy  lnnnn lnyyy   lnhhh  lnnnn  lnhhh  lnnnn    lnyyy   {"channel_id": "{id}", "name": "CI"}
 POST   /api/invites                              7 lnnyy lnnyy  lnnyy lnnyy   lnnii  lnnii  lnnii  lnnii    lnnyy   {"channels": ["{id}"]}
 `
 

@@ -23,7 +23,7 @@ const done, created, none = http.StatusOK, http.StatusCreated, http.StatusNoCont
 
 // routes is the whole API.
 func routes() []route {
-	return slices.Concat(serverRoutes(), peopleRoutes(), channelRoutes(), messageRoutes(), fileRoutes())
+	return slices.Concat(serverRoutes(), peopleRoutes(), channelRoutes(), messageRoutes(), fileRoutes(), hookRoutes())
 }
 
 // serverRoutes are about the server and who runs it.
@@ -142,5 +142,15 @@ func fileRoutes() []route {
 			described(avatarDescription, takingFile(answering[store.User](guarded("Give me a picture", done, (*Server).setAvatar))))},
 		{"DELETE", "/api/me/avatar", member, operation("Take my picture away", done, (*Server).deleteAvatar)},
 		{"GET", "/api/users/{id}/avatar", member, servesContent("image/*", guarded("The picture of a user", done, (*Server).getAvatar))},
+	}
+}
+
+// hookRoutes are about what programs send.
+func hookRoutes() []route {
+	return []route{
+		{"GET", "/api/hooks", notGuest, described(listHooksDescription, operation("The webhooks of channels", done, (*Server).listHooks))},
+		{"POST", "/api/hooks", notGuest, described(createHookDescription, operation("Make a webhook that sends to a channel", created, (*Server).createHook))},
+		{"DELETE", "/api/hooks/{id}", notGuest, described(deleteHookDescription, operation("Delete a webhook", none, (*Server).deleteHook))},
+		{"POST", "/hooks/{token}", public, described(postHookDescription, plainText(raw("Send a message as a program, as to Slack", done, (*Server).postHook)))},
 	}
 }

@@ -124,6 +124,20 @@ var things = map[string]func(w *world, role store.Role, me *user) string{
 	"code": func(w *world, _ store.Role, _ *user) string {
 		return w.one("INSERT INTO invites (id, code, role, created_by) VALUES (gen_random_uuid(), gen_random_uuid(), 'member', $1) RETURNING code", w.owner.ID)
 	},
+	"my-hook": func(w *world, _ store.Role, me *user) string {
+		return w.hook(w.place(place{members: []user{*me}}), *me, uuid.NewString())
+	},
+	"their-hook": func(w *world, _ store.Role, me *user) string {
+		return w.hook(w.place(place{members: []user{*me}}), w.extra, uuid.NewString())
+	},
+	"closed-hook": func(w *world, _ store.Role, _ *user) string {
+		return w.hook(w.place(place{kind: store.Private, name: secretFromAll}), w.extra, uuid.NewString())
+	},
+	"hook-token": func(w *world, _ store.Role, _ *user) string {
+		token := uuid.NewString()
+		w.hook(w.place(place{}), w.extra, token)
+		return token
+	},
 	"service": func(*world, store.Role, *user) string { return "cache" },
 }
 
@@ -285,6 +299,20 @@ func (w *world) acquaintance(role store.Role) user {
 	u := w.somebody("somebody", role)
 	w.exec("INSERT INTO channel_members (channel_id, user_id) VALUES ($1, $2)", w.lobby, u.ID)
 	return u
+}
+
+// hook makes a webhook, and returns its id. Guests have none: it is made for them by the owner of the cast.
+func (w *world) hook(channel string, maker user, token string) string {
+	w.t.Helper()
+	if maker.Role == store.Guest {
+		maker = w.owner
+	}
+	hash := sha256.Sum256([]byte(token))
+	hook, err := w.server.Store.CreateHook(w.t.Context(), maker.ID, store.NewHook{ChannelID: uuid.MustParse(channel), Name: "hook", TokenHash: hash[:]})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return hook.ID.String()
 }
 
 func (w *world) session(u user) string {
