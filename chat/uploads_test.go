@@ -253,6 +253,56 @@ func TestSlowUploads(t *testing.T) {
 	eventually(t, func() error { return begun(s, 0) })
 }
 
+// An upload that is under way when the server ends is told to come again.
+func TestUploadsAtTheEnd(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{New: chat.With(chat.Tuning{Drain: 2 * time.Second})})
+	ada := setUp(t, s)
+	upload := form("long", strings.Repeat("x", 64<<10))
+	conn := begin(t, ada, upload.contentType, len(upload.body), upload.body[:32<<10])
+	eventually(t, func() error { return begun(s, 1) })
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+	answered, err := io.ReadAll(conn)
+	if !strings.HasPrefix(string(answered), "HTTP/1.1 503") || !strings.Contains(string(answered), "Retry-After") {
+		t.Errorf("%.300s, %v", answered, err)
+	}
+	if err := begun(s, 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who asks for a file and does not take it holds nothing for long.
+func TestDownloadsThatAreNotTaken(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{New: chat.With(chat.Tuning{Write: 300 * time.Millisecond})})
+	ada := setUp(t, s)
+	f := ada.upload("large", strings.Repeat("x", 32<<20))
+	conn, err := net.Dial("tcp", s.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", f.URL, ada.token)
+	open := func() (count int) {
+		links, _ := filepath.Glob("/proc/self/fd/*")
+		for _, link := range links {
+			if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, s.Files) {
+				count++
+			}
+		}
+		return count
+	}
+	if _, err := io.ReadFull(conn, make([]byte, 100)); err != nil || open() != 1 {
+		t.Fatalf("%d are open, %v", open(), err)
+	}
+	eventually(t, func() error {
+		if n := open(); n > 0 {
+			return fmt.Errorf("%d are open", n)
+		}
+		return nil
+	})
+}
+
 func TestManyUploadsOfOneUser(t *testing.T) {
 	s := chattest.Start(t, chattest.Options{})
 	ada := setUp(t, s)

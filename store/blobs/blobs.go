@@ -42,9 +42,6 @@ func Open(root string) (*Folder, error) {
 	return &Folder{root: root}, nil
 }
 
-// Root is the path of the folder.
-func (f *Folder) Root() string { return f.root }
-
 func (f *Folder) path(h Hash, kind Kind) string {
 	name := hex.EncodeToString(h[:])
 	return filepath.Join(f.root, name[:2], name+string(kind))
@@ -55,6 +52,7 @@ type Temp struct {
 	file *os.File
 	hash hash.Hash
 	size int64
+	put  bool
 }
 
 // Create begins a content.
@@ -86,7 +84,9 @@ func (t *Temp) Hash() Hash { return Hash(t.hash.Sum(nil)) }
 // Discard lets the temporary file go, unless it has been put.
 func (t *Temp) Discard() {
 	_ = t.file.Close()
-	_ = os.Remove(t.file.Name())
+	if !t.put {
+		_ = os.Remove(t.file.Name())
+	}
 }
 
 // Put brings a content to disk under its hash, or what is made of it under that. One that is there already is replaced by
@@ -108,6 +108,7 @@ func (f *Folder) Put(t *Temp, h Hash, kind Kind) error {
 	if err := os.Rename(t.file.Name(), path); err != nil {
 		return fmt.Errorf("put a file in its place: %w", err)
 	}
+	t.put = true
 	return syncFolder(folder)
 }
 
@@ -124,12 +125,6 @@ func syncFolder(path string) error {
 
 // Get opens a content. One that is not there is [fs.ErrNotExist].
 func (f *Folder) Get(h Hash, kind Kind) (*os.File, error) { return os.Open(f.path(h, kind)) }
-
-// Has reports whether that is kept of the content.
-func (f *Folder) Has(h Hash, kind Kind) bool {
-	_, err := os.Lstat(f.path(h, kind))
-	return err == nil
-}
 
 // Remove deletes all that is kept of a content. Nothing may be.
 func (f *Folder) Remove(h Hash) error {
