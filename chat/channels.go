@@ -68,6 +68,9 @@ type createChannelInput struct {
 
 func (s *Server) createChannel(ctx context.Context, in *createChannelInput) (*channelOutput, error) {
 	me := identityOf(ctx).User.ID
+	if err := s.limits.take(ctx, newChannels, me.String()); err != nil {
+		return nil, err
+	}
 	channel, err := s.store.CreateChannel(ctx, me, store.NewChannel{
 		Name: in.Body.Name, Topic: in.Body.Topic, Description: in.Body.Description, Private: in.Body.Private,
 	})
@@ -137,7 +140,11 @@ type directOutput struct {
 }
 
 func (s *Server) openDirect(ctx context.Context, in *directInput) (*directOutput, error) {
-	channel, created, err := s.store.OpenDirect(ctx, identityOf(ctx).User.ID, in.Body.UserIDs)
+	me := identityOf(ctx).User.ID
+	if err := s.limits.take(ctx, newChannels, me.String()); err != nil {
+		return nil, err
+	}
+	channel, created, err := s.store.OpenDirect(ctx, me, in.Body.UserIDs)
 	if err != nil {
 		return nil, err
 	}

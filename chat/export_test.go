@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"snug/store/cache"
 )
@@ -18,7 +19,7 @@ import (
 type Tuning struct {
 	ReadRequest, Idle, Hello, Ping, Silence, Write, Drain, Poll, Sessions, Index, PresenceGrace, Sweep, UnusedFiles time.Duration
 
-	Outbox, Replay, Page int
+	Outbox, Replay, Page, Sends, Sockets int
 }
 
 // With returns a New whose servers are tuned.
@@ -34,7 +35,7 @@ func With(t Tuning) func(Config) (*Server, error) {
 			*to = from
 		}
 	}
-	for to, from := range map[*int]int{&tuning.outbox: t.Outbox, &tuning.replay: t.Replay, &tuning.page: t.Page} {
+	for to, from := range map[*int]int{&tuning.outbox: t.Outbox, &tuning.replay: t.Replay, &tuning.page: t.Page, &tuning.sends: t.Sends, &tuning.sockets: t.Sockets} {
 		if from != 0 {
 			*to = from
 		}
@@ -127,9 +128,11 @@ func (l *LocalCounts) GiveBack(key string) { l.counts.giveBack(key) }
 // Len is how much is counted.
 func (l *LocalCounts) Len() int { return len(l.counts.counts) }
 
-// Exhaust uses up one of the limits of guessing.
+// Exhaust uses up one of the limits.
 func Exhaust(ctx context.Context, c *cache.Client, name string, parts ...string) error {
-	limit := map[string]limit{guessesAt.name: guessesAt, guessesFrom.name: guessesFrom}[name]
+	limit := map[string]limit{
+		guessesAt.name: guessesAt, guessesFrom.name: guessesFrom, newChannels.name: newChannels, newInvites.name: newInvites,
+	}[name]
 	for range limit.most {
 		if _, _, err := c.Allow(ctx, limit.key(parts...), limit.most, limit.window); err != nil {
 			return err
@@ -146,3 +149,17 @@ func FileName(given string) string { return fileName(given) }
 
 // UploadsAtOnce is how many files a user may upload at the same time.
 const UploadsAtOnce = uploadsAtOnce
+
+// FreeSends is how many messages a user may send at once before they are counted for all nodes.
+var FreeSends = int(freeSends.burst)
+
+// Rates is how often users may do something.
+type Rates struct{ rates *rates }
+
+// NewRates begins with all of the rate left.
+func NewRates(burst, perSecond float64) *Rates {
+	return &Rates{newRates(rate{burst: burst, perSecond: perSecond})}
+}
+
+// Take counts once more.
+func (r *Rates) Take(user uuid.UUID, now time.Time) bool { return r.rates.take(user, now) }

@@ -242,6 +242,9 @@ func (h *hub) enter(c *conn) (ok bool) {
 			addTo(h.sessions, c.who.Session.ID, c)
 			addTo(h.users, c.who.User.ID, c)
 			h.lookAs(c, c.who.User.Role)
+			if len(h.users[c.who.User.ID]) > h.Tuning.sockets {
+				c.out.close(ending{code: closeTooMuch, reason: "too many connections at once; close some"})
+			}
 			if _, over := h.endedSessions[c.who.Session.ID]; over {
 				h.closeSession(c.who.Session.ID)
 			}

@@ -25,6 +25,9 @@ func (s *Server) createInvite(ctx context.Context, in *createInviteInput) (*invi
 	if err := store.Appoints(who, in.Body.Role); err != nil {
 		return nil, err
 	}
+	if err := s.limits.take(ctx, newInvites, who.ID.String()); err != nil {
+		return nil, err
+	}
 	params := store.InviteParams{Role: in.Body.Role, MaxUses: in.Body.MaxUses, CreatedBy: who.ID, Channels: in.Body.Channels}
 	if in.Body.ExpiresIn != nil {
 		end := time.Now().Add(time.Duration(*in.Body.ExpiresIn) * time.Second)

@@ -79,7 +79,11 @@ type sendOutput struct {
 }
 
 func (s *Server) sendMessage(ctx context.Context, in *sendInput) (*sendOutput, error) {
-	stored, err := s.send(ctx, identityOf(ctx).User.ID, in.ID, in.Body)
+	me := identityOf(ctx).User.ID
+	if err := s.allowSend(ctx, me); err != nil {
+		return nil, err
+	}
+	stored, err := s.send(ctx, me, in.ID, in.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -27,22 +27,29 @@ import (
 func TestWhateverBreaksEveryViewIsWhatIsStored(t *testing.T) {
 	setChecks(t, stepsFromEnvironment(t, 4000)/stepsPerScene)
 	w := newDeployment(t)
-	failure := ""
+	failure := "" // the first; rapid would do it all again to make that smaller, which is up to chance here
 	rapid.Check(t, func(rt *rapid.T) {
 		p := plans.Draw(rt, "plan")
-		if failure != "" {
-			rt.Fatal(failure) // rapid would have the same again to make it smaller, which is up to chance here
+		if failure == "" {
+			failure = w.play(p)
 		}
-		s := w.newScene()
-		s.run(p)
-		s.settle()
-		s.check()
-		if problems := w.takeProblems(); len(problems) > 0 {
-			failure = fmt.Sprintf("with the faults %+v:\n%s", p.faults, strings.Join(problems, "\n"))
+		if failure != "" {
 			rt.Fatal(failure)
 		}
 	})
 	t.Log(w.history.summary())
+}
+
+// play plays a scene, and says what was wrong.
+func (w *deployment) play(p plan) string {
+	s := w.newScene()
+	s.run(p)
+	s.settle()
+	s.check()
+	if problems := w.takeProblems(); len(problems) > 0 {
+		return fmt.Sprintf("with the faults %+v:\n%s", p.faults, strings.Join(problems, "\n"))
+	}
+	return ""
 }
 
 // setChecks says how many plans are drawn, unless the command line does.

@@ -69,7 +69,7 @@ func peopleRoutes() []route {
 		{"POST", "/api/users/{id}/password-reset", admin,
 			described(resetDescription, refuses(operation("Make a link for a new password", created, (*Server).beginReset), 409))},
 		{"GET", "/api/invites", admin, operation("All invites", done, (*Server).listInvites)},
-		{"POST", "/api/invites", admin, operation("Make an invite", created, (*Server).createInvite)},
+		{"POST", "/api/invites", admin, refuses(operation("Make an invite", created, (*Server).createInvite), 429)},
 		{"DELETE", "/api/invites/{id}", admin, operation("Take an invite back", none, (*Server).deleteInvite)},
 	}
 }
@@ -78,7 +78,7 @@ func peopleRoutes() []route {
 func channelRoutes() []route {
 	return []route{
 		{"GET", "/api/channels", member, operation("My channels, or those that I could join", done, (*Server).listChannels)},
-		{"POST", "/api/channels", notGuest, refuses(operation("Make a channel, with me in it", created, (*Server).createChannel), 409)},
+		{"POST", "/api/channels", notGuest, refuses(operation("Make a channel, with me in it", created, (*Server).createChannel), 409, 429)},
 		{"GET", "/api/channels/{id}", member,
 			described(lookDescription, operation("A channel that I may see", done, (*Server).getChannel))},
 		{"PATCH", "/api/channels/{id}", member,
@@ -97,7 +97,7 @@ func channelRoutes() []route {
 			described(takeOutDescription, operation("Take users out of a channel", none, (*Server).removeMembers))},
 		{"DELETE", "/api/channels/{id}/members/{user_id}", member, operation("Take a user out of a channel", none, (*Server).removeMember)},
 		{"POST", "/api/dms", member,
-			described(directDescription, alsoAnswers(done, operation("Open the direct conversation with users", created, (*Server).openDirect)))},
+			described(directDescription, refuses(alsoAnswers(done, operation("Open the direct conversation with users", created, (*Server).openDirect)), 429))},
 		{"POST", "/api/channels/{id}/unread", member, operation("Mark as unread from a message on", done, (*Server).markUnread)},
 		{"POST", "/api/channels/{id}/read", member, operation("Mark as read up to a message", done, (*Server).markRead)},
 	}
@@ -107,7 +107,7 @@ func channelRoutes() []route {
 func messageRoutes() []route {
 	return []route{
 		{"GET", "/api/channels/{id}/messages", member, operation("A page of messages, in rising seq", done, (*Server).listMessages)},
-		{"POST", "/api/channels/{id}/messages", member, refuses(alsoAnswers(done, operation("Send a message", created, (*Server).sendMessage)), 409)},
+		{"POST", "/api/channels/{id}/messages", member, refuses(alsoAnswers(done, operation("Send a message", created, (*Server).sendMessage)), 409, 429)},
 		{"GET", "/api/channels/{id}/pins", member, operation("The pinned messages of a channel", done, (*Server).listPins)},
 		{"GET", "/api/messages/{id}", member, operation("One message", done, (*Server).getMessage)},
 		{"PATCH", "/api/messages/{id}", member, refuses(operation("Edit a message of mine", done, (*Server).editMessage), 409)},

@@ -59,6 +59,7 @@ type Server struct {
 	hub       *hub
 	passwords *passwords
 	limits    *limiter
+	counters  *counters
 	sessions  *sessionWatch
 	control   *control // nil without a supervisor
 	health    *healthReporter
@@ -91,6 +92,8 @@ type tuning struct {
 	index         time.Duration // between looks for messages that cannot be searched yet
 	presenceGrace time.Duration // before somebody who left is told to be away: a page may be loading anew
 	outbox        int           // bytes that may wait for one WebSocket; messages are shared by all who wait for them
+	sends         int           // of a user in sendsWindow, on all nodes
+	sockets       int           // of a user at once, on this node
 	replay        int           // messages of a channel that are sent to who missed them; more are told as a gap
 	page          int           // messages that are read at once to be sent to who missed them
 }
@@ -101,7 +104,7 @@ func defaultTuning() tuning {
 		hello: 10 * time.Second, ping: 25 * time.Second, silence: 60 * time.Second, write: 10 * time.Second,
 		drain: 8 * time.Second, poll: 2 * time.Second, sessions: 2 * time.Second, index: time.Second, presenceGrace: 3 * time.Second,
 		sweep: time.Hour, unusedFiles: 24 * time.Hour,
-		outbox: 8 << 20, replay: 1000, page: 200,
+		outbox: 8 << 20, sends: 50_000, sockets: 200, replay: 1000, page: 200,
 	}
 }
 
@@ -119,6 +122,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		cfg: cfg, tuning: tuning, log: cfg.Logger, store: cfg.Store, started: time.Now(),
 		passwords: newPasswords(),
 		limits:    newLimiter(cfg.Cache, cfg.Logger),
+		counters:  newCounters(tuning),
 		sessions:  &sessionWatch{store: cfg.Store, seen: map[uuid.UUID]bool{}},
 		conns:     newConnections(tuning),
 		ready:     newReadiness(),

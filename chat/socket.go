@@ -77,10 +77,13 @@ func (s *Server) openSocket(c *fiber.Ctx) error {
 			return err
 		}
 		// A browser tells its page nothing of a refused upgrade, but the close code of an open socket.
-		return websocket.New(refuseSocket, s.socketConfig())(c)
+		return s.refuseSocket(c, ending{code: closeUnauthenticated, reason: "log in first"})
 	}
 	if !upgrade {
 		return fiber.ErrUpgradeRequired
+	}
+	if !s.counters.openings.take(who.User.ID, time.Now()) {
+		return s.refuseSocket(c, ending{code: closeTooMuch, reason: "too many connections; come back more slowly"})
 	}
 	return websocket.New(func(ws *websocket.Conn) { s.serveSocket(ws.Conn, who) }, s.socketConfig())(c)
 }
@@ -97,17 +100,18 @@ func (s *Server) socketConfig() websocket.Config {
 	}
 }
 
-// refuseSocket closes the socket of somebody who is not logged in.
-func refuseSocket(ws *websocket.Conn) {
-	_ = ws.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(closeUnauthenticated, "log in first"),
-		time.Now().Add(time.Second))
-	ws.SetReadLimit(frameLimit)
-	_ = ws.SetReadDeadline(time.Now().Add(time.Second))
-	for {
-		if _, _, err := ws.NextReader(); err != nil {
-			return
+// refuseSocket upgrades a request all the same, and closes the socket at once.
+func (s *Server) refuseSocket(c *fiber.Ctx, why ending) error {
+	return websocket.New(func(ws *websocket.Conn) {
+		_ = ws.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(why.code, why.reason), time.Now().Add(time.Second))
+		ws.SetReadLimit(frameLimit)
+		_ = ws.SetReadDeadline(time.Now().Add(time.Second))
+		for {
+			if _, _, err := ws.NextReader(); err != nil {
+				return
+			}
 		}
-	}
+	}, s.socketConfig())(c)
 }
 
 // serveSocket serves one socket from the upgrade to its end.

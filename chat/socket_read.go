@@ -211,6 +211,11 @@ func (c *conn) takeSend(f clientFrame) {
 		c.countFault()
 		return
 	}
+	if err := c.server.allowSend(c.ctx, c.who.User.ID); err != nil {
+		c.refuse(f.ClientID, err)
+		c.countFault()
+		return
+	}
 	c.submit(c.server.sendOf(c.who.User.ID, channel, messageInput{
 		ClientID: clientID, Body: f.Body, ParentID: f.ParentID, AlsoToChannel: f.Also, FileIDs: f.FileIDs,
 	}))
@@ -229,6 +234,9 @@ func (c *conn) takeTyping(f clientFrame) {
 		clear(c.typed) // ids that are of no channel
 	}
 	c.typed[channel] = now
+	if !c.server.counters.typings.take(c.who.User.ID, now) {
+		return
+	}
 	c.server.hub.typing(c, channel)
 }
 
@@ -239,6 +247,10 @@ func (c *conn) takeRead(f clientFrame) {
 	}
 	if f.Seq < 0 {
 		c.fault(invalidField("seq", "must not be negative"))
+		return
+	}
+	if !c.server.counters.reads.take(c.who.User.ID, time.Now()) {
+		c.fault(tooMuch("You mark too much as read at once. Say only the last seq.", time.Second))
 		return
 	}
 	c.enqueue(func(ctx context.Context) (more bool) {
