@@ -151,6 +151,9 @@ func (c *conn) keepTime() (stop func()) {
 	every := c.server.tuning.ping
 	var ping *time.Timer
 	ping = time.AfterFunc(never, func() {
+		if c.out.closing() {
+			return // and is not set again, should it have begun before it was stopped
+		}
 		c.out.put(frameItem(pingFrame))
 		ping.Reset(every)
 	})
