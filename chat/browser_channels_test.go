@@ -51,8 +51,38 @@ func TestTwoBrowsersUseChannels(t *testing.T) {
 	ada.press("Enter")
 	bob.waitFor("channel-header p", "soup")
 
+	// A program writes by a webhook that Ada makes.
+	ada.click("channel-hooks summary")
+	ada.fill("hook-name", "Backups")
+	ada.press("Enter")
+	ada.waitFor("channel-hooks .dialog-list", "made by you")
+	address := ask[string](ada, `document.querySelector(".channel-hooks-link").value`)
+	hook{t: t, URL: address}.post(object{"text": "*done*", "username": "Nightly", "icon_emoji": "package"}, 200, "ok")
+	bob.waitFor(".message-app", "App")
+	bob.waitFor(".message-author", "Nightly")
+	bob.waitFor(".avatar-emoji", "📦")
+	bob.waitFor(".message-body strong", "done")
+	ada.click(`channel-hooks [aria-label="Delete the webhook Backups"]`)
+	ada.wait(`document.querySelectorAll("channel-hooks li").length === 0`)
+	hook{t: t, URL: address}.post(object{"text": "late"}, 404, "no_service")
+
+	// She describes the channel, and archives it for a moment.
+	ada.click("channel-settings summary")
+	ada.fill("settings-description", "who eats where")
+	ada.press("Enter")
+	ada.wait(`document.getElementById("settings-description").value === "who eats where"`)
+	ada.click("channel-settings .dialog-row .button")
+	ada.waitFor("channel-settings .dialog-row .button", "Bring the channel back")
+	ada.click("channel-settings .dialog-row .button")
+	ada.waitFor("channel-settings .dialog-row .button", "Archive")
+	var described store.Channel
+	owner.call("GET", "/api/channels/"+channelNamed(t, owner, "team-lunch").String(), nil).want(200).into(&described)
+	if described.Description != "who eats where" || described.Archived {
+		t.Errorf("the channel is %+v", described)
+	}
+
 	// Ada takes Bob out, who is led elsewhere, and brings him back in.
-	ada.click(`channel-dialog .dialog-list .text-button`)
+	ada.click(`channel-dialog [aria-label="Take bob out"]`)
 	bob.waitFor("channel-header h2", "#general")
 	bob.wait(`document.querySelectorAll(".sidebar-channel").length === 1`)
 	ada.waitFor("channel-dialog .dialog-row option", "@bob")

@@ -1,7 +1,9 @@
 import { el } from "../dom.js";
 import { manages } from "../model/channels.js";
 import { avatar } from "./avatar.js";
+import { ChannelHooks } from "./channel-hooks.js";
 import { channelTitle } from "./channel-names.js";
+import { ChannelSettings } from "./channel-settings.js";
 import { modal, problemPlace } from "./dialog.js";
 import { formField } from "./form-field.js";
 
@@ -19,6 +21,8 @@ export class ChannelDialog extends HTMLElement {
   #members = el("ul", { class: "dialog-list" });
   #more = el("button", { type: "button", class: "button button-quiet", hidden: true, onclick: () => this.#read() }, "Show more");
   #leave = el("button", { type: "button", class: "button button-quiet", onclick: () => this.#leaveChannel() }, "Leave the channel");
+  #hooks = new ChannelHooks();
+  #settings = new ChannelSettings();
   #problem = problemPlace();
   #last = "";
   #present = new Set();
@@ -44,8 +48,13 @@ export class ChannelDialog extends HTMLElement {
       this.#bring,
       this.#problem.element,
       el("section", { "aria-label": "Members" }, this.#members, this.#more),
+      this.#hooks,
+      this.#settings,
       this.#leave,
     );
+    this.#hooks.show(workspace, api);
+    this.#settings.show(workspace, api);
+    this.addEventListener("channel-deleted", () => this.#dialog.close());
     this.#dialog = dialog;
     this.#heading = heading;
     this.append(dialog);
@@ -57,8 +66,9 @@ export class ChannelDialog extends HTMLElement {
     this.#topic.input.value = channel.topic;
     this.#notify.value = channel.notify;
     this.#leave.hidden = channel.general;
+    this.#settings.open(channel);
     this.#dialog.showModal();
-    await this.#readAnew();
+    await Promise.all([this.#readAnew(), this.#hooks.open(channel)]);
   }
 
   async #readAnew() {

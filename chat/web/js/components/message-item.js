@@ -112,7 +112,7 @@ function content(row, list) {
     "div",
     { class: "message-content" },
     row.lead
-      ? el("header", { class: "message-byline" }, el("span", { class: "message-author" }, row.author.display_name), time(row, "message-time", timeOfDay(row.at)))
+      ? el("header", { class: "message-byline" }, el("span", { class: "message-author" }, row.author.display_name), appBadge(row.author), time(row, "message-time", timeOfDay(row.at)))
       : el("span", { class: "visually-hidden" }, row.author.display_name),
     row.pending ? plainBody(row.pending.body) : storedBody(row.message, list),
     messageFiles((row.pending ?? row.message).files),
@@ -125,6 +125,11 @@ function content(row, list) {
       : null,
     row.message ? footer(row.message, list) : pendingNote(row.pending, list),
   );
+}
+
+/** Says that a program has written something, whatever it calls itself. */
+function appBadge(author) {
+  return author.bot ? el("span", { class: "message-app", title: "A program has sent this, by a webhook" }, "App") : null;
 }
 
 function plainBody(body) {

@@ -63,7 +63,8 @@ function startsUnread(entry, previous, unreadAfter) {
 }
 
 function sameGroup(previous, entry) {
-  return previous.author.id === entry.author.id && entry.at - previous.at < GROUP_GAP_MS;
+  const sameAuthor = ["id", "display_name", "emoji"].every((part) => previous.author[part] === entry.author[part]);
+  return sameAuthor && entry.at - previous.at < GROUP_GAP_MS;
 }
 
 /** The calendar day where the reader is, as a sortable string. */
