@@ -58,7 +58,7 @@ func TestChangesOfAUserAreTold(t *testing.T) {
 	bob.call("PATCH", "/api/me", object{"title": " Gardener ", "status_text": "in the garden", "status_emoji": ":tulip:"}).want(200)
 	for _, socket := range []*socket{adas, bobs} {
 		u := socket.next("user").userOf(t)
-		if u.ID != bob.ID || u.Title != "Gardener" || u.StatusText != "in the garden" || u.StatusEmoji != ":tulip:" || u.DisplayName != "bob" {
+		if u.ID != bob.ID || u.Title != "Gardener" || u.StatusText != "in the garden" || u.StatusEmoji != "🌷" || u.DisplayName != "bob" {
 			t.Errorf("%+v", u)
 		}
 	}

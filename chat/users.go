@@ -103,7 +103,7 @@ type updateMeInput struct {
 		DisplayName *string `json:"display_name,omitempty" doc:"1 to 80 characters"`
 		Title       *string `json:"title,omitempty" doc:"What you do; at most 80 characters"`
 		StatusText  *string `json:"status_text,omitempty" doc:"What you are at; at most 100 characters"`
-		StatusEmoji *string `json:"status_emoji,omitempty" doc:"An emoji, or the name of one such as :palm_tree:; at most 64 characters"`
+		StatusEmoji *string `json:"status_emoji,omitempty" doc:"An emoji, or the name of one such as :palm_tree:; none when empty"`
 	}
 }
 

@@ -29,7 +29,7 @@ type User struct {
 	AvatarURL   string    `json:"avatar_url"`
 	Title       string    `json:"title"`        // what they do
 	StatusText  string    `json:"status_text"`  // what they are at
-	StatusEmoji string    `json:"status_emoji"` // an emoji, or the name of one
+	StatusEmoji string    `json:"status_emoji"` // an emoji, or empty
 	CreatedAt   time.Time `json:"created_at"`
 }
 
@@ -131,9 +131,23 @@ func (s *Store) SeenUserIDs(ctx context.Context, viewer uuid.UUID) ([]uuid.UUID,
 	return ids, wrap("list who is seen", err)
 }
 
+// canonical is the profile with the emoji in the form in which all are kept.
+func (p ProfileParams) canonical() (ProfileParams, error) {
+	if err := p.check(); err != nil || p.StatusEmoji == nil || *p.StatusEmoji == "" {
+		return p, err
+	}
+	character, err := CanonicalEmoji(*p.StatusEmoji)
+	if err != nil {
+		return p, invalid("status_emoji", "must be one emoji, or its name, as :tada:")
+	}
+	p.StatusEmoji = &character
+	return p, nil
+}
+
 // UpdateProfile changes what p names and returns the user as it is then.
 func (s *Store) UpdateProfile(ctx context.Context, id uuid.UUID, p ProfileParams) (User, error) {
-	if err := p.check(); err != nil {
+	p, err := p.canonical()
+	if err != nil {
 		return User{}, err
 	}
 	u, err := one(ctx, s, scanUser, `

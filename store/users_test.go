@@ -49,7 +49,7 @@ func TestUpdateProfile(t *testing.T) {
 	}
 	title, emoji := "Analyst", ":scroll:"
 	if u, err = in.UpdateProfile(t.Context(), in.owner.ID, ProfileParams{Title: &title, StatusText: new("writing"), StatusEmoji: &emoji}); err != nil ||
-		u.Title != title || u.StatusText != "writing" || u.StatusEmoji != emoji || u.DisplayName != name {
+		u.Title != title || u.StatusText != "writing" || u.StatusEmoji != "📜" || u.DisplayName != name {
 		t.Errorf("%+v, %v", u, err)
 	}
 	if u, err = in.UpdateProfile(t.Context(), in.owner.ID, ProfileParams{StatusText: new("")}); err != nil || u.StatusText != "" || u.Title != title {

@@ -1,4 +1,5 @@
 import { el } from "../dom.js";
+import { AccountSecurity } from "./account-security.js";
 import { avatar } from "./avatar.js";
 import { modal, problemPlace } from "./dialog.js";
 import { formField } from "./form-field.js";
@@ -15,6 +16,7 @@ export class ProfileDialog extends HTMLElement {
   #title = formField({ name: "profile-title", label: "What you do", maxlength: 80, required: false, autocomplete: "organization-title" });
   #emoji = formField({ name: "profile-emoji", label: "Emoji", maxlength: 64, required: false, autocomplete: "off" });
   #status = formField({ name: "profile-status", label: "What you are at", maxlength: 100, required: false, autocomplete: "off" });
+  #security = new AccountSecurity();
   #problem = problemPlace();
   #dialog;
 
@@ -33,7 +35,9 @@ export class ProfileDialog extends HTMLElement {
         this.#problem.element,
         el("button", { type: "submit", class: "button button-primary" }, "Save"),
       ),
+      this.#security,
     );
+    this.#security.show(api);
     this.#dialog = dialog;
     this.append(dialog);
   }
@@ -45,6 +49,7 @@ export class ProfileDialog extends HTMLElement {
     this.#emoji.input.value = me.status_emoji;
     this.#status.input.value = me.status_text;
     this.#renderPicture();
+    this.#security.close();
     this.#dialog.showModal();
   }
 
