@@ -54,3 +54,6 @@ func (p *Process) End(patience time.Duration) {
 		p.Kill()
 	}
 }
+
+// Pid is the process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
