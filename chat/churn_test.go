@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"snug/chat/chattest"
+	"snug/store"
 )
 
 // Sockets are opened and closed by the thousand, many of them while frames are on the way to them, and no frame ever
@@ -35,6 +38,12 @@ func TestFramesNeverReachAStranger(t *testing.T) {
 	ada := setUp(t, s)
 	general := ada.general()
 	users := ada.crowd(16)
+	conversations := make([]uuid.UUID, len(users)) // of each user with ada
+	for i, u := range users {
+		var direct store.Membership
+		ada.call("POST", "/api/dms", object{"user_ids": []uuid.UUID{u.ID}}).want(201).into(&direct)
+		conversations[i] = direct.ID
+	}
 
 	var next, frames atomic.Int64
 	var wait, background sync.WaitGroup
@@ -45,7 +54,8 @@ func TestFramesNeverReachAStranger(t *testing.T) {
 			case <-done:
 				return
 			case <-time.After(2 * time.Millisecond):
-				ada.send(general, fmt.Sprint("to all ", i))
+				ada.send(general, "to all")
+				ada.send(conversations[i%len(users)], "to "+users[i%len(users)].Username)
 			}
 		}
 	})
@@ -90,7 +100,7 @@ func churn(u user, n int64, general string) (seen int64, err error) {
 			return 0, err
 		}
 	}
-	answers := 0
+	answers, seqs := 0, map[uuid.UUID]int64{}
 	for range rand.IntN(asked + 3) {
 		if answers == asked {
 			break
@@ -104,7 +114,11 @@ func churn(u user, n int64, general string) (seen int64, err error) {
 		case f.Type == "error" && f.ClientID == mark+strconv.Itoa(answers):
 			answers++
 		case f.Type == "welcome" && greets && strings.Contains(string(f.User), u.ID.String()):
-		case greets && (f.Type == "message" || f.Type == "resumed" || f.Type == "presence"):
+			for _, c := range f.Channels {
+				seqs[c.ID] = c.LastSeq
+			}
+		case f.Type == "message" && greets && u.isNext(f, seqs):
+		case greets && (f.Type == "resumed" || f.Type == "presence"):
 		default:
 			return seen, fmt.Errorf("got a frame that is not its own: %+v", f)
 		}
@@ -113,4 +127,11 @@ func churn(u user, n int64, general string) (seen int64, err error) {
 		_ = s.ws.NetConn().(*net.TCPConn).SetLinger(0)
 	}
 	return seen, s.ws.Close()
+}
+
+// isNext reports whether a message is for the user, and the next of its channel on this socket.
+func (u user) isNext(f frame, seqs map[uuid.UUID]int64) bool {
+	m := f.message(u.t)
+	seqs[m.ChannelID]++
+	return m.Seq == seqs[m.ChannelID] && (m.Body == "to all" || m.Body == "to "+u.Username)
 }
