@@ -34,9 +34,11 @@ type frame struct {
 		ID, Name string
 		LastSeq  int64 `json:"last_seq"`
 	}
-	Message  message
-	ClientID string `json:"client_id"`
-	Code     string
+	Message   message
+	ChannelID string `json:"channel_id"`
+	To        int64
+	ClientID  string `json:"client_id"`
+	Code      string
 }
 
 type client struct {
@@ -133,13 +135,48 @@ func (c *client) take(f frame, ws *websocket.Conn) {
 			c.send(ws, id)
 		}
 	case "message":
-		c.seen[f.Message.ChannelID] = f.Message.Seq
-		fmt.Printf("%d %s: %s\n", f.Message.Seq, f.Message.Author.Username, f.Message.Body)
+		c.show(f.Message)
+	case "gap":
+		if err := c.fetch(f.ChannelID, f.To); err != nil {
+			_ = ws.Close() // and then resume where it ended
+		}
 	case "ack":
 		delete(c.unsent, f.ClientID)
 	case "error":
 		log.Print("error: ", f.Code)
 	}
+}
+
+func (c *client) show(m message) {
+	c.seen[m.ChannelID] = m.Seq
+	fmt.Printf("%d %s: %s\n", m.Seq, m.Author.Username, m.Body)
+}
+
+// fetch shows the messages up to a seq that were too many to be sent.
+func (c *client) fetch(channel string, to int64) error {
+	for c.seen[channel] < to {
+		var page struct{ Messages []message }
+		request, err := http.NewRequest("GET", fmt.Sprintf("%s/api/channels/%s/messages?after=%d&limit=200", c.url, channel, c.seen[channel]), nil)
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Authorization", "Bearer "+c.token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		err = json.NewDecoder(response.Body).Decode(&page)
+		_ = response.Body.Close()
+		if err != nil || len(page.Messages) == 0 {
+			return fmt.Errorf("fetch messages: %s, %w", response.Status, err)
+		}
+		for _, m := range page.Messages {
+			if m.Seq <= to {
+				c.show(m)
+			}
+		}
+	}
+	return nil
 }
 
 // send sends what is not acknowledged. An error shows up where the connection is read.
