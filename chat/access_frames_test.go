@@ -66,7 +66,7 @@ func (w *world) tryFrame(r rule, name string, role store.Role, socket, watcher *
 	me, id := w.find(name, role)
 	want := r.cells[name][1+slices.Index(actors, role)]
 	mark := w.mark()
-	letter, told := w.outcome(r, id, me, socket)
+	letter, answer, told := w.outcome(r, id, me, socket)
 	if want != 'y' {
 		w.unchanged(mark, r, name, string(role))
 	}
@@ -78,18 +78,16 @@ func (w *world) tryFrame(r rule, name string, role store.Role, socket, watcher *
 	if r.path == "hello" || want == 'y' || want == 'n' {
 		return
 	}
-	if again, other := w.outcome(r, uuid.NewString(), me, socket); again != letter || other != told {
-		w.t.Errorf("%s, %s as %s tells what is there from what is not: %s, %s", r, name, role, told, other)
+	if again, other, _ := w.outcome(r, uuid.NewString(), me, socket); again != letter || other != answer {
+		w.t.Errorf("%s, %s as %s tells what is there from what is not: %s, %s", r, name, role, answer, other)
 	}
 }
 
-// outcome is the letter of what a frame does, and all that its sender is told of it.
-func (w *world) outcome(r rule, id string, me user, socket *socket) (letter byte, told string) {
+// outcome is the letter of what a frame does, the error it is answered with, and all that its sender is told until then.
+func (w *world) outcome(r rule, id string, me user, socket *socket) (letter byte, answer, told string) {
 	w.t.Helper()
 	socket.send(w.frame(r, id, me))
-	end := "resumed"
-	if r.path != "hello" { // this is answered when all before it is
-		end = "read"
+	if r.path != "hello" && r.path != "send" { // this is answered when all before it is
 		socket.send(object{"type": "read", "channel_id": w.lobby, "seq": 0})
 	}
 	letter = 's'
@@ -100,18 +98,21 @@ func (w *world) outcome(r rule, id string, me user, socket *socket) (letter byte
 			w.t.Fatalf("%s as %s: %v", r, me.Username, err)
 		}
 		inLobby := f.ChannelID == w.lobby || bytes.Contains(f.Message, []byte(w.lobby.String()))
+		last := r.path == "send" && f.ClientID != ""
 		switch {
-		case f.Type == end && (end == "resumed" || inLobby):
-			return letter, all.String()
+		case f.Type == "resumed", f.Type == "read" && inLobby:
+			return letter, answer, all.String()
 		case inLobby || f.Type == "presence":
 			continue
 		case f.Type == "error":
-			letter = letterOf(statusOfCode[f.Code])
+			letter, answer = letterOf(statusOfCode[f.Code]), fmt.Sprint(f.Code, " ", string(f.Message), f.Fields)
 		case f.Type == "ack", f.Type == "pong", f.Type == "read", f.Type == "message" && r.path == "hello" && bytes.Contains(f.Message, []byte(id)):
 			letter = 'y'
 		}
-		f.ClientID = "" // another with each frame
 		fmt.Fprintf(&all, "%+v %s\n", f, f.Message)
+		if last {
+			return letter, answer, all.String()
+		}
 	}
 }
 

@@ -149,7 +149,7 @@ func fileRoutes() []route {
 func hookRoutes() []route {
 	return []route{
 		{"GET", "/api/hooks", notGuest, described(listHooksDescription, operation("The webhooks of channels", done, (*Server).listHooks))},
-		{"POST", "/api/hooks", notGuest, described(createHookDescription, operation("Make a webhook that sends to a channel", created, (*Server).createHook))},
+		{"POST", "/api/hooks", notGuest, described(createHookDescription, refuses(operation("Make a webhook that sends to a channel", created, (*Server).createHook), 404, 409))},
 		{"DELETE", "/api/hooks/{id}", notGuest, described(deleteHookDescription, operation("Delete a webhook", none, (*Server).deleteHook))},
 		{"POST", "/hooks/{token}", public, described(postHookDescription, plainText(raw("Send a message as a program, as to Slack", done, (*Server).postHook)))},
 	}
