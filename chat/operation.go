@@ -235,6 +235,7 @@ const openAPIType = "application/openapi+json"
 func takingFile(register registration) registration {
 	return streaming(func(s *Server, app *fiber.App, r route) {
 		register(s, app, r)
+		refuse(s.api, r.described(s.api), http.StatusTooManyRequests)
 		r.described(s.api).RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			fiber.MIMEMultipartForm: {Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"file"}, Properties: map[string]*huma.Schema{
 				"file": {Type: huma.TypeString, Format: "binary"},
