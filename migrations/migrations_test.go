@@ -97,7 +97,7 @@ func insertData(t *testing.T, conn *pgx.Conn) {
 		`thread_followers (user_id, message_id, read_seq) VALUES (` + one + `, ` + one + `, 1)`,
 		`mentions (user_id, message_id, channel_id, seq, by_name) VALUES (` + one + `, ` + one + `, ` + one + `, 1, true)`,
 		`search_documents (n, message_id, channel_id, created_at, doc) VALUES (0, ` + one + `, ` + one + `, now(), 'hello')`,
-		`search_windows (number, language) VALUES (0, 'english')`,
+		`search_windows (number, language, first_at, last_at) VALUES (0, 'english', now(), now())`,
 		`search_progress (channel_id, seq, rev) VALUES (` + one + `, 1, 2)`,
 		`invite_channels (invite_id, channel_id) VALUES (` + one + `, ` + one + `)`,
 		`password_resets (user_id, code_hash, expires_at) VALUES (` + one + `, '0123456789abcdef', now())`,

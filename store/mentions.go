@@ -123,12 +123,15 @@ func (s *Store) Mentions(ctx context.Context, userID uuid.UUID, p MentionPage) (
 		m.Message, err = scanMessageAnd(row, &m.Unread)
 		return m, err
 	}, `
+		WITH page AS MATERIALIZED (
+			SELECT * FROM mentions WHERE user_id = $1 AND message_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+				AND channel_id = ANY (ARRAY(SELECT c.id FROM channels c, users u WHERE u.id = $1 AND `+mayRead+`))
+			ORDER BY message_id DESC LIMIT $3
+		)
 		SELECT `+messageColumns+`, coalesce(m.seq > mine.read_seq, false)
-		FROM mentions x JOIN messages m ON m.id = x.message_id JOIN users u ON u.id = m.author_id
+		FROM page x JOIN messages m ON m.id = x.message_id JOIN users u ON u.id = m.author_id
 		LEFT JOIN channel_members mine ON mine.channel_id = x.channel_id AND mine.user_id = x.user_id
-		WHERE x.user_id = $1 AND ($2::uuid IS NULL OR x.message_id < $2)
-			AND EXISTS (SELECT FROM channels c, users u WHERE c.id = m.channel_id AND u.id = $1 AND `+mayRead+`)
-		ORDER BY x.message_id DESC LIMIT $3`, userID, p.Before, p.Limit+1)
+		ORDER BY x.message_id DESC`, userID, p.Before, p.Limit+1)
 	if err != nil {
 		return nil, false, wrap("list mentions", err)
 	}

@@ -45,8 +45,9 @@ type HitChannel struct {
 	UserIDs []uuid.UUID `json:"user_ids,omitempty" doc:"Of the people of a direct conversation"`
 }
 
-// The bounds of one search: how many windows a statement looks into, when no other is begun, and how few messages the
-// channels may have together, as a part of all, to be looked for by their words rather than told apart one by one.
+// The bounds of one search: how many windows a statement looks into, after the first ones, when no other is begun, and how
+// few messages the channels may have together, as a part of all, to be looked for by their words rather than told apart one
+// by one.
 const (
 	windowsAtOnce  = 16
 	searchTime     = 500 * time.Millisecond
@@ -226,35 +227,37 @@ func (in scope) filters(q SearchQuery) string {
 }
 
 // searchWindows looks into the windows from $1 down to $2 for documents below $3, and returns the newest $4. $5 are the
-// words, $6 the filters, $7 the channels, $8 and $9 from when to when. Each window is looked into by itself, so that no more
-// of them are than are needed.
+// words, $6 the filters, $7 the channels, $8 and $9 from when to when.
 var searchWindows = `
 	SELECT hit.n FROM (
 		SELECT number, language, ` + fmt.Sprintf("(E'\\x01w' || %s)::tsquery", "number") + ` AS word
-		FROM search_windows WHERE number BETWEEN $2 AND $1 ORDER BY number DESC
+		FROM search_windows WHERE number BETWEEN $2 AND $1 AND ($8::timestamptz IS NULL OR last_at >= $8) AND ($9::timestamptz IS NULL OR first_at < $9)
 	) w CROSS JOIN LATERAL (
 		SELECT d.n FROM search_documents d
 		WHERE d.doc @@ w.word AND d.doc @@ (websearch_to_tsquery(w.language::regconfig, $5) && $6::tsquery && w.word)
 			AND d.n < $3 AND d.n BETWEEN w.number * 16384 AND w.number * 16384 + 16383
 			AND d.channel_id = ANY ($7) AND ($8::timestamptz IS NULL OR d.created_at >= $8) AND ($9::timestamptz IS NULL OR d.created_at < $9)
 		ORDER BY d.n DESC LIMIT $4
-	) hit ORDER BY w.number DESC, hit.n DESC LIMIT $4`
+	) hit ORDER BY hit.n DESC LIMIT $4`
 
 // findDocuments returns the n of the newest documents below one that fit, at most so many; and below which it did not look.
+// It looks into one window first, where common words are found, and then into more at once.
 func (s *Store) findDocuments(ctx context.Context, q SearchQuery, in scope, below int64, limit int) (found []int64, rest int64, err error) {
 	if q.Words != "" && in.filters(q) == "" && q.Since.IsZero() && q.Until.IsZero() {
 		if err := s.wantWords(ctx, q); err != nil {
 			return nil, 0, err
 		}
 	}
+	atOnce := int64(1)
 	for began := time.Now(); below > 0 && len(found) < limit && time.Since(began) < searchTime; {
 		high := (below - 1) / searchWindow
-		low := max(high-windowsAtOnce+1, 0)
+		low := max(high-atOnce+1, 0)
 		list, err := s.searchIn(ctx, high, low, below, limit-len(found), q.Words, in.filters(q), in.channels, orNull(q.Since), orNull(q.Until))
 		if err != nil {
 			return nil, 0, err
 		}
 		found, below = append(found, list...), low*searchWindow
+		atOnce = min(4*atOnce, windowsAtOnce)
 	}
 	return found, below, nil
 }

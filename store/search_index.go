@@ -53,21 +53,23 @@ var indexStep = `
 	), share AS MATERIALIZED (
 		SELECT greatest($1 / greatest(count(*), 1), 20) AS most FROM behind
 	), fetched AS MATERIALIZED (
-		SELECT b.id AS channel_id, b.last_seq, m.id, m.seq, max(m.created_at) OVER (PARTITION BY b.id ORDER BY m.seq) AS at
+		SELECT b.id AS channel_id, b.last_seq, m.id, m.seq, m.created_at, max(m.created_at) OVER (PARTITION BY b.id ORDER BY m.seq) AS at
 		FROM behind b CROSS JOIN LATERAL (
 			SELECT id, seq, created_at FROM messages WHERE channel_id = b.id AND seq > b.seq ORDER BY seq LIMIT (SELECT most FROM share)
 		) m
 	), horizon AS MATERIALIZED (
 		SELECT min(at) AS at FROM (SELECT max(at) AS at FROM fetched GROUP BY channel_id HAVING max(seq) < max(last_seq)) unread
 	), taken AS MATERIALIZED (
-		SELECT f.channel_id, f.id, f.seq,
+		SELECT f.channel_id, f.id, f.seq, f.created_at,
 			coalesce((SELECT max(n) FROM search_documents), -1) + row_number() OVER (ORDER BY f.at, f.channel_id, f.seq) AS n
 		FROM fetched f, horizon WHERE horizon.at IS NULL OR f.at <= horizon.at
 	), numbered AS MATERIALIZED (
-		SELECT t.id, t.n, coalesce(w.language, ws.search_language) AS language
+		SELECT t.id, t.n, t.created_at, coalesce(w.language, ws.search_language) AS language
 		FROM taken t CROSS JOIN workspace ws LEFT JOIN search_windows w ON w.number = t.n / 16384
 	), windows AS (
-		INSERT INTO search_windows (number, language) SELECT DISTINCT n / 16384, language FROM numbered ON CONFLICT DO NOTHING
+		INSERT INTO search_windows AS w (number, language, first_at, last_at)
+		SELECT n / 16384, min(language), min(created_at), max(created_at) FROM numbered GROUP BY 1
+		ON CONFLICT (number) DO UPDATE SET first_at = least(w.first_at, excluded.first_at), last_at = greatest(w.last_at, excluded.last_at)
 	), stored AS (
 		INSERT INTO search_documents (n, message_id, channel_id, created_at, doc)
 		SELECT t.n, m.id, m.channel_id, m.created_at, ` + searchDocument("t.language", "t.n") + `

@@ -17,10 +17,12 @@ CREATE INDEX search_documents_channel_id_idx ON search_documents (channel_id);
 -- A list of what is yet to be put in place would be read by every search.
 CREATE INDEX search_documents_doc_idx ON search_documents USING gin (doc) WITH (fastupdate = off);
 
--- The documents are searched in windows of 16384, each in its language.
+-- The documents are searched in windows of 16384, each in its language; and when the messages in it were sent.
 CREATE TABLE search_windows (
     number   bigint PRIMARY KEY CHECK (number >= 0),
-    language text NOT NULL
+    language text        NOT NULL,
+    first_at timestamptz NOT NULL,
+    last_at  timestamptz NOT NULL CHECK (last_at >= first_at)
 );
 
 -- How far each channel is followed: its messages up to seq, and their changes up to rev.
