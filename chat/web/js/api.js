@@ -130,6 +130,7 @@ export const api = {
   readThread: (id, seq) => call("POST", `/api/messages/${id}/thread/read`, { seq }),
   threads: async () => (await call("GET", "/api/threads")).threads,
   markUnread: (channelId, seq) => call("POST", `/api/channels/${channelId}/unread`, { seq }),
+  search: (query) => call("GET", `/api/search?${new URLSearchParams(query)}`),
   mentions: async () => (await call("GET", "/api/mentions")).mentions,
   pins: async (channelId) => (await call("GET", `/api/channels/${channelId}/pins`)).pins,
   saved: async () => (await call("GET", "/api/saved")).saved,

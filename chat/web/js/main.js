@@ -163,6 +163,7 @@ function followLink(event) {
 }
 
 document.addEventListener("click", followLink);
+document.addEventListener("keydown", (event) => workspacePage?.shortcut(event));
 window.addEventListener("popstate", show);
 window.addEventListener("online", () => workspace?.connection.wake());
 document.addEventListener("visibilitychange", () => {

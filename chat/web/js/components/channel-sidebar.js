@@ -6,7 +6,7 @@ import { channelMark } from "./channel-names.js";
 
 /**
  * The channels with what is unread, the people with their presence, and oneself.
- * Events (bubbling): "browse", "direct" with detail {userId}, "invite", "profile", "leave", "close-sidebar". Links are followed by the router.
+ * Events (bubbling): "search", "browse", "direct" with detail {userId}, "invite", "profile", "leave", "close-sidebar". Links are followed by the router.
  */
 export class ChannelSidebar extends HTMLElement {
   #workspace;
@@ -49,6 +49,7 @@ export class ChannelSidebar extends HTMLElement {
     return el(
       "nav",
       { class: "sidebar-lists", "aria-label": "Channels and people" },
+      this.#searchButton(),
       el("h2", {}, "Channels"),
       this.#channels,
       this.#workspace.me.role === "guest" ? null : this.#browseButton(),
@@ -62,6 +63,15 @@ export class ChannelSidebar extends HTMLElement {
 
   #mayInvite() {
     return ["owner", "admin"].includes(this.#workspace.me.role);
+  }
+
+  #searchButton() {
+    return el(
+      "button",
+      { type: "button", class: "button sidebar-search", "aria-keyshortcuts": "Control+K /", title: "Search messages (Ctrl+K or /)", onclick: () => this.#ask("search") },
+      icon("search"),
+      "Search messages",
+    );
   }
 
   #browseButton() {

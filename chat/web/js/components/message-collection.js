@@ -10,7 +10,7 @@ const kinds = {
   threads: { title: "Threads", none: "Threads that you start, reply in or are mentioned in come here.", read: (api) => api.threads() },
 };
 
-/** A list of messages from here and there. Event (bubbling): "message-thread" with detail {message}. */
+/** A list of messages from here and there. Events (bubbling), with detail {message}: "message-thread" of threads, "show-message" of the others. */
 export class MessageCollection extends HTMLElement {
   #workspace;
   #title = el("h2", { id: "collection-title" });
@@ -53,7 +53,8 @@ export class MessageCollection extends HTMLElement {
   #item(kind, { message, unread }) {
     const show = () => {
       this.#dialog.close();
-      this.dispatchEvent(new CustomEvent("message-thread", { bubbles: true, detail: { message } }));
+      const type = kind === "threads" ? "message-thread" : "show-message";
+      this.dispatchEvent(new CustomEvent(type, { bubbles: true, detail: { message } }));
     };
     const remove = async (event) => {
       const item = event.currentTarget.closest("li");

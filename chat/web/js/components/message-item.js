@@ -45,6 +45,9 @@ function updateMessage(element, row, list) {
   }
   shown.set(element, now);
   element.toggleAttribute("data-lead", row.lead);
+  if (row.message) {
+    element.dataset.seq = row.message.seq;
+  }
   element.dataset.state = row.pending?.state ?? "stored";
   const side = row.lead ? avatar(author, now.colour) : time(row, "message-side-time", shortTimeOfDay(row.at));
   const focused = element.contains(document.activeElement) && document.activeElement.dataset.control;

@@ -26,6 +26,8 @@ export class MessageList extends HTMLElement {
   #newBelow = 0;
   #lastShown = 0;
   #unreadAfter = null;
+  #target = null;
+  #loadingNewer = false;
   #readSeq = 0;
   #loadingOlder = false;
 
@@ -51,7 +53,7 @@ export class MessageList extends HTMLElement {
     workspace.addEventListener("people", () => this.#placed && this.#quietly(() => this.#render()));
     workspace.addEventListener("channels", () => this.#readChanged());
     this.#scroll.addEventListener("scroll", () => this.#scrolled());
-    this.#pill.addEventListener("click", () => this.toBottom());
+    this.#pill.addEventListener("click", () => this.#toNewest());
     window.addEventListener("focus", () => this.#checkSeen());
     const resized = new ResizeObserver(() => this.#atBottom && this.toBottom());
     resized.observe(this.#scroll);
@@ -74,7 +76,40 @@ export class MessageList extends HTMLElement {
     this.#timelineChanged();
   }
 
-  /** Goes to the newest message. */
+  /** Shows one message of the channel, wherever it is. */
+  async visit(seq) {
+    this.#target = seq;
+    await this.#workspace.visit(this.#channelId, seq);
+    this.#showTarget();
+  }
+
+  /** Brings the message that is looked for in sight, once it is there. */
+  #showTarget() {
+    const element = this.#rows.querySelector(`[data-seq="${this.#target}"]`);
+    if (this.#target === null || !element) {
+      return;
+    }
+    this.#target = null;
+    this.#rows.querySelector("[data-found]")?.removeAttribute("data-found");
+    element.dataset.found = "";
+    element.tabIndex = -1;
+    this.#atBottom = false;
+    element.scrollIntoView({ block: "center" });
+    element.focus({ preventScroll: true });
+    this.#scrolled();
+  }
+
+  /** Goes to the newest message that is held, or, from the past, to the newest of all. */
+  #toNewest() {
+    if (this.#timeline.past) {
+      this.#placed = false;
+      this.#workspace.returnToNewest(this.#channelId);
+    } else {
+      this.toBottom();
+    }
+  }
+
+  /** Goes to the end. */
   toBottom() {
     this.#scroll.scrollTop = this.#scroll.scrollHeight;
     this.#arrivedAtBottom();
@@ -85,7 +120,7 @@ export class MessageList extends HTMLElement {
     this.#workspace.readAgain(this.#channelId);
     this.#unreadAfter = null;
     this.#render();
-    this.toBottom();
+    this.#toNewest();
   }
 
   get #timeline() {
@@ -115,6 +150,10 @@ export class MessageList extends HTMLElement {
     this.#atBottom = false;
     this.#render();
     this.#placed = true;
+    if (this.#target !== null) {
+      this.#showTarget();
+      return;
+    }
     const line = this.#rows.querySelector(".message-unread-line");
     if (line) {
       const above = line.getBoundingClientRect().top - this.#scroll.getBoundingClientRect().top;
@@ -183,8 +222,9 @@ export class MessageList extends HTMLElement {
   }
 
   #renderPill() {
-    this.#pill.hidden = this.#newBelow === 0;
-    this.#pillText.textContent = this.#newBelow === 1 ? "1 new message" : `${this.#newBelow} new messages`;
+    const past = this.#channelId !== null && this.#timeline.past;
+    this.#pill.hidden = this.#newBelow === 0 && !past;
+    this.#pillText.textContent = past ? "To the newest messages" : this.#newBelow === 1 ? "1 new message" : `${this.#newBelow} new messages`;
   }
 
   /** The first message in sight and where it is, so that it can be put there again. */
@@ -208,6 +248,9 @@ export class MessageList extends HTMLElement {
     if (scrollTop < OLDER_AHEAD_PX) {
       this.#loadOlder();
     }
+    if (this.#timeline.past && scrollHeight - clientHeight - scrollTop < OLDER_AHEAD_PX) {
+      this.#loadNewer();
+    }
   }
 
   #arrivedAtBottom() {
@@ -226,8 +269,17 @@ export class MessageList extends HTMLElement {
     this.#loadingOlder = false;
   }
 
+  async #loadNewer() {
+    if (!this.#loadingNewer && this.#placed) {
+      this.#loadingNewer = true;
+      this.#atBottom = false;
+      await this.#workspace.loadNewer(this.#channelId);
+      this.#loadingNewer = false;
+    }
+  }
+
   #seesBottom() {
-    return this.#atBottom && document.visibilityState === "visible" && document.hasFocus();
+    return this.#atBottom && !this.#timeline.past && document.visibilityState === "visible" && document.hasFocus();
   }
 
   /** What has been marked as unread begins at a line. */

@@ -7,6 +7,8 @@ export class Timeline {
   messages = [];
   loaded = false;
   hasOlder = false;
+  /** What is held is somewhere in the past: there are newer messages that are not held, and live ones are passed over. */
+  past = false;
 
   #last = 0;
   #promised = 0;
@@ -19,17 +21,31 @@ export class Timeline {
 
   /** How many messages are known to exist after `last` and are not held yet. */
   get missing() {
+    if (this.past) {
+      return 0;
+    }
     return Math.max(this.#last, this.#promised, ...this.#early.keys()) - this.#last;
   }
 
   /** Begins anew from the newest page of the channel: {messages, has_more}. */
   begin(page) {
+    this.past = false;
     this.messages = page.messages;
     this.#last = page.messages.at(-1)?.seq ?? 0;
     this.#promised = Math.max(this.#promised, this.#last);
     this.hasOlder = page.has_more;
     this.loaded = true;
     this.#takeEarly();
+  }
+
+  /** Begins anew from a page somewhere in the past. */
+  beginInPast(page) {
+    this.messages = page.messages;
+    this.#last = page.messages.at(-1)?.seq ?? 0;
+    this.hasOlder = page.messages[0]?.seq > 1;
+    this.loaded = true;
+    this.past = true;
+    this.#early.clear();
   }
 
   /** Puts a page of older messages in front. */
@@ -49,13 +65,14 @@ export class Timeline {
     this.#last = fresh.at(-1)?.seq ?? this.#last;
     if (!page.has_more) {
       this.#promised = this.#last;
+      this.past = false;
     }
     this.#takeEarly();
   }
 
   /** Takes one live message. Says whether the visible messages changed. */
   receive(message) {
-    if (this.loaded && message.seq <= this.#last) {
+    if (this.loaded && (this.past || message.seq <= this.#last)) {
       return false;
     }
     this.#early.set(message.seq, message);

@@ -213,6 +213,42 @@ export class Workspace extends EventTarget {
     }
   }
 
+  /** Reads the messages around one, which may be far in the past. */
+  async visit(channelId, seq) {
+    const timeline = this.timeline(channelId);
+    if (timeline.loaded && timeline.messages.some((message) => message.seq === seq)) {
+      this.#timelineChanged(channelId);
+      return;
+    }
+    const page = await this.#page(channelId, { around: seq, limit: PAGE_SIZE });
+    if (page) {
+      timeline.beginInPast(page);
+      await this.loadNewer(channelId);
+      this.#timelineChanged(channelId);
+    }
+  }
+
+  /** Reads a page of newer messages behind those held of the past. */
+  async loadNewer(channelId) {
+    const timeline = this.timeline(channelId);
+    const after = timeline.last;
+    const page = timeline.past && (await this.#page(channelId, { after, limit: PAGE_SIZE }));
+    if (page && timeline.past && timeline.last === after) {
+      timeline.append(page);
+      this.#timelineChanged(channelId);
+    }
+  }
+
+  /** Goes from the past to the newest messages. */
+  async returnToNewest(channelId) {
+    await this.#begin(channelId, this.timeline(channelId));
+  }
+
+  /** Searches messages; a failure is the caller's. */
+  search(query, cursor) {
+    return this.#api.search({ q: query, ...(cursor && { cursor }) });
+  }
+
   #page(channelId, page) {
     return this.#read(() => this.#api.messages(channelId, page));
   }
@@ -458,7 +494,7 @@ export class Workspace extends EventTarget {
   #hello() {
     const lastSeq = (channel) => {
       const timeline = this.#timelines.get(channel.id);
-      return timeline?.loaded ? timeline.last : channel.last_seq;
+      return timeline?.loaded && !timeline.past ? timeline.last : channel.last_seq;
     };
     const resume = Object.fromEntries(Array.from(this.channels.values(), (channel) => [channel.id, lastSeq(channel)]));
     return { type: "hello", resume };

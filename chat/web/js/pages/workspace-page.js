@@ -10,6 +10,7 @@ import { MessageComposer } from "../components/message-composer.js";
 import { MessageList } from "../components/message-list.js";
 import { MessageMenu } from "../components/message-menu.js";
 import { ProfileDialog } from "../components/profile-dialog.js";
+import { SearchDialog } from "../components/search-dialog.js";
 import { ThreadPanel } from "../components/thread-panel.js";
 import { TypingIndicator } from "../components/typing-indicator.js";
 import { isShownInChannel } from "../model/thread.js";
@@ -32,6 +33,7 @@ export class WorkspacePage extends HTMLElement {
   #thread = new ThreadPanel();
   #menu = new MessageMenu();
   #collection = new MessageCollection();
+  #search = new SearchDialog();
   #channels = new ChannelsDialog();
   #about = new ChannelDialog();
   #profile = new ProfileDialog();
@@ -50,7 +52,7 @@ export class WorkspacePage extends HTMLElement {
     this.#api = api;
     const veil = el("button", { type: "button", class: "sidebar-veil", tabindex: "-1", "aria-hidden": "true" });
     veil.addEventListener("click", () => this.#openSidebar(false));
-    this.append(this.#sidebar, veil, this.#conversation, this.#thread, this.#invite, this.#menu, this.#collection, this.#channels, this.#about, this.#profile);
+    this.append(this.#sidebar, veil, this.#conversation, this.#thread, this.#invite, this.#menu, this.#collection, this.#search, this.#channels, this.#about, this.#profile);
     this.#sidebar.show(workspace);
     this.#strip.show(workspace);
     this.#list.show(workspace);
@@ -58,6 +60,7 @@ export class WorkspacePage extends HTMLElement {
     this.#thread.show(workspace, api);
     this.#composer.upload = api.upload;
     this.#collection.show(workspace);
+    this.#search.show(workspace);
     this.#channels.show(workspace, api);
     this.#about.show(workspace, api);
     this.#profile.show(workspace, api);
@@ -108,6 +111,11 @@ export class WorkspacePage extends HTMLElement {
     });
     this.addEventListener("about", () => this.#about.open(this.#workspace.channels.get(this.#channelId)));
     this.addEventListener("direct", (event) => this.#writeTo(event.detail.userId));
+    this.addEventListener("search", () => {
+      this.#openSidebar(false);
+      this.#search.open();
+    });
+    this.addEventListener("show-message", (event) => this.#showMessage(event.detail.message));
     this.addEventListener("open-sidebar", () => this.#openSidebar(true));
     this.addEventListener("close-sidebar", () => this.#openSidebar(false));
     this.addEventListener("keydown", (event) => {
@@ -144,6 +152,34 @@ export class WorkspacePage extends HTMLElement {
     });
     for (const composer of [this.#composer, this.#thread.composer]) {
       composer.addEventListener("edited", ({ detail: { message, body } }) => workspace.perform((api) => api.editMessage(message.id, body)));
+    }
+  }
+
+  /** Shows a message where it was said: in its channel, and if it was said in a thread alone, there. */
+  async #showMessage(message) {
+    const id = message.channel_id;
+    if (!this.#workspace.channels.has(id)) {
+      this.#openThread(message); // of a channel that one is not in, which can be read all the same
+      return;
+    }
+    if (id !== this.#channelId) {
+      this.#leadTo(id);
+    }
+    if (isShownInChannel(message)) {
+      await this.#list.visit(message.seq);
+    } else {
+      this.#openThread(message);
+    }
+  }
+
+  /** "/" and Ctrl-K search, the former only where nothing is written. */
+  shortcut(event) {
+    const writing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    const slash = event.key === "/" && !writing && !event.ctrlKey && !event.metaKey && !event.altKey;
+    const controlK = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+    if ((slash || controlK) && !document.querySelector("dialog[open]")) {
+      event.preventDefault();
+      this.#search.open();
     }
   }
 
