@@ -74,6 +74,9 @@ const (
 	// mayInviteTo is whether an invite of u may bring people into c.
 	mayInviteTo = `(c.kind <> 'direct' AND NOT c.archived AND ` + mayRead + `)`
 
+	// mayCallAll is whether the author a of a message calls others by @channel and @here.
+	mayCallAll = `(a.role <> 'guest')`
+
 	// mayMakeChannels is whether u may make channels.
 	mayMakeChannels = `(u.active AND u.role <> 'guest')`
 

@@ -40,7 +40,7 @@ const storeMentions = `
 		SELECT o.message_id, o.user_id, false FROM unnest($4::uuid[], $5::uuid[]) o (message_id, user_id)
 	) called
 	JOIN messages m ON m.id = called.message_id AND m.author_id <> called.user_id
-	JOIN users a ON a.id = m.author_id AND (called.by_name OR a.role <> 'guest')
+	JOIN users a ON a.id = m.author_id AND (called.by_name OR ` + mayCallAll + `)
 	JOIN channel_members cm ON cm.channel_id = m.channel_id AND cm.user_id = called.user_id
 	JOIN users u ON u.id = cm.user_id AND u.active
 	WHERE m.deleted_at IS NULL AND ($6 OR m.edited_at IS NULL)
