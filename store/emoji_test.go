@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/kyokomi/emoji/v2"
+
+	"snug/store/markup"
 )
 
 func TestEmoji(t *testing.T) {
@@ -43,6 +45,10 @@ func TestEmojiHasOneForm(t *testing.T) {
 // Every emoji that has a name may be used, and all names of one give the same.
 func TestNamesOfEmoji(t *testing.T) {
 	for name, character := range emoji.CodeMap() {
+		named, _ := markup.EmojiNamed(name)
+		if usual, known := markup.UsualEmoji(character); !known || named != usual {
+			t.Errorf("%s is %q in messages, and %q as a reaction", name, named, usual)
+		}
 		byName, err := CanonicalEmoji(name)
 		byCharacter, err2 := CanonicalEmoji(character)
 		bare, err3 := CanonicalEmoji(strings.ReplaceAll(character, string(emojiVariant), ""))
