@@ -40,25 +40,28 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	sent   []byte // with the request, if it was JSON
 }
 
 // call sends a request with a JSON body, unless that is nil. Headers are name, value, name, value, …
 func call(t testing.TB, method, url string, body any, headers ...string) answer {
 	t.Helper()
 	var reader io.Reader
+	var sent []byte
 	contentType := "application/json"
 	switch b := body.(type) {
 	case nil:
 	case multipartForm:
 		reader, contentType = strings.NewReader(b.body), b.contentType
 	case string:
-		reader = strings.NewReader(b)
+		sent = []byte(b)
+		reader = bytes.NewReader(sent)
 	default:
-		encoded, err := json.Marshal(b)
-		if err != nil {
+		var err error
+		if sent, err = json.Marshal(b); err != nil {
 			t.Fatal(err)
 		}
-		reader = bytes.NewReader(encoded)
+		reader = bytes.NewReader(sent)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), method, url, reader)
 	if err != nil {
@@ -84,7 +87,7 @@ func call(t testing.TB, method, url string, body any, headers ...string) answer 
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
 	}
-	a := answer{t: t, what: method + " " + url, status: response.StatusCode, header: response.Header, body: content}
+	a := answer{t: t, what: method + " " + url, status: response.StatusCode, header: response.Header, body: content, sent: sent}
 	a.isDescribed(method, url)
 	return a
 }

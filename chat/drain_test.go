@@ -174,6 +174,7 @@ func TestASendWithoutADatabaseIsAnsweredSoon(t *testing.T) {
 	general := ada.general()
 	adas, _ := ada.open(nil)
 	adas.next("resumed")
+	late := ada.dial()
 	cluster.Kill(syscall.SIGQUIT)
 	for deadline := time.Now().Add(waitLimit); s.Store.Ping(t.Context()) == nil; {
 		if time.Now().After(deadline) {
@@ -191,6 +192,13 @@ func TestASendWithoutADatabaseIsAnsweredSoon(t *testing.T) {
 		refused(503, "unavailable")
 	if _, response, err := ada.tryDial(); err == nil || response.StatusCode != 503 {
 		t.Errorf("a new socket: %v %v", response, err)
+	}
+	late.send(object{"type": "hello"})
+	if f := late.next("error", "welcome"); f.Code != "unavailable" || f.RetryAfter < 1 {
+		t.Errorf("a socket that says hello now: %+v", f)
+	}
+	if code := late.closed(); code != 1013 {
+		t.Errorf("a socket that has said hello now was closed with %d", code)
 	}
 	call(t, "GET", s.URL+"/", nil).want(200)
 	cluster.Restart(t)

@@ -63,6 +63,7 @@ type describedOperation struct {
 	}
 	method, path string
 	schemas      map[string]*jsonschema.Schema // by name of the response
+	request      *jsonschema.Schema            // of JSON; nil when none is described
 }
 
 const descriptionURL = "https://snug.invalid/openapi.json"
@@ -92,7 +93,10 @@ var described = sync.OnceValues(func() (*description, error) {
 	for path, operations := range d.operations {
 		for method, op := range operations {
 			op.method, op.path = method, path
-			if op.schemas, err = d.compile(op); err != nil {
+			if op.schemas, err = d.compile(op); err == nil && op.RequestBody.Content["application/json"].Schema != nil {
+				op.request, err = d.compiler.Compile(op.at() + "/requestBody/content/application~1json/schema")
+			}
+			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
 		}
@@ -124,22 +128,35 @@ func describeAPI() ([]byte, error) {
 	return s.Description()
 }
 
+// at is where the operation is described.
+func (op *describedOperation) at() string {
+	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
+	return descriptionURL + "#/paths/" + escape.Replace(op.path) + "/" + op.method
+}
+
 // compile makes the schemas of an operation's JSON answers.
 func (d *description) compile(op *describedOperation) (map[string]*jsonschema.Schema, error) {
-	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
 	schemas := map[string]*jsonschema.Schema{}
 	for name, response := range op.Responses {
 		if response.Content["application/json"].Schema == nil {
 			continue
 		}
-		at := "#/paths/" + escape.Replace(op.path) + "/" + op.method + "/responses/" + name + "/content/application~1json/schema"
-		schema, err := d.compiler.Compile(descriptionURL + at)
+		schema, err := d.compiler.Compile(op.at() + "/responses/" + name + "/content/application~1json/schema")
 		if err != nil {
 			return nil, err
 		}
 		schemas[name] = schema
 	}
 	return schemas, nil
+}
+
+// validJSON is why the text is not JSON of the schema; nil when it is.
+func validJSON(schema *jsonschema.Schema, text []byte) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(value)
 }
 
 // operation finds what a request is for; nil when it is for nothing that is described.
@@ -194,12 +211,13 @@ func (a answer) isDescribed(method, address string) {
 		a.t.Errorf("%s: the answer is %s, which is not described", a.what, a.header.Get("Content-Type"))
 	}
 	if schema := op.schemas[name]; schema != nil && a.header.Get("Content-Type") == "application/json" {
-		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))
-		if err == nil {
-			err = schema.Validate(value)
-		}
-		if err != nil {
+		if err := validJSON(schema, a.body); err != nil {
 			a.t.Errorf("%s: the answer is not as described: %v\n%s", a.what, err, a.body)
+		}
+	}
+	if op.request != nil && a.status < 300 && len(a.sent) > 0 {
+		if err := validJSON(op.request, a.sent); err != nil {
+			a.t.Errorf("%s: what was taken is not as described: %v\n%s", a.what, err, a.sent)
 		}
 	}
 	if a.status < http.StatusBadRequest {
