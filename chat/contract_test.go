@@ -131,6 +131,8 @@ func TestContract(t *testing.T) {
 	c.history()
 	c.aMessage()
 	c.files()
+	c.search()
+	c.hooks()
 	c.admin()
 	c.sockets()
 }
@@ -351,6 +353,40 @@ func (c *contract) files() {
 	}
 	c.nobody.do(401, "GET", "/api/files/"+c.id(file), nil)
 	c.bob.do(404, "GET", "/api/files/"+uuid.NewString(), nil)
+}
+
+func (c *contract) search() {
+	said := c.do(201, "POST", "/api/channels/"+c.general+"/messages", object{"client_id": uuid.NewString(), "body": "the marmalade is on the shelf"})
+	secret := c.do(201, "POST", "/api/channels", object{"name": "pantry", "private": true})
+	c.do(201, "POST", "/api/channels/"+c.id(secret)+"/messages", object{"client_id": uuid.NewString(), "body": "hide the marmalade"})
+	for query, want := range map[string]int{
+		"marmalade": 1, "marmalade+in:general": 1, "marmalade+from:ada": 1, "marmalade+from:bob": 0, "marmalade+-shelf": 0,
+		"%22on+the+shelf%22": 1, "%22shelf+marmalade%22": 0, "marmalade+before:2020-01-01": 0, "marmalade+after:2020-01-01": 1, "marmalade+has:file": 0,
+	} {
+		hits := c.list(c.bob.do(200, "GET", "/api/search?q="+query, nil), "hits")
+		if len(hits) != want {
+			c.t.Errorf("bob finds by %s %v", query, hits)
+		} else if want == 1 && hits[0]["message"].(object)["id"] != said["id"] {
+			c.t.Errorf("bob finds by %s %v", query, hits)
+		}
+	}
+}
+
+func (c *contract) hooks() {
+	hook := c.do(201, "POST", "/api/hooks", object{"channel_id": c.general, "name": "Oven"})
+	url, _ := hook["url"].(string)
+	if a := call(c.t, "POST", url, object{"text": "*done*"}).want(200); string(a.body) != "ok" {
+		c.t.Errorf("a webhook answers %q", a.body)
+	}
+	form := "payload=%7B%22text%22%3A%22by+a+form%22%7D"
+	if a := call(c.t, "POST", url, form, "Content-Type", "application/x-www-form-urlencoded").want(200); string(a.body) != "ok" {
+		c.t.Errorf("a webhook answers a form %q", a.body)
+	}
+	page := c.list(c.bob.do(200, "GET", "/api/channels/"+c.general+"/messages?limit=2", nil), "messages")
+	if len(page) != 2 || page[0]["body"] != "**done**" || page[1]["body"] != "by a form" {
+		c.t.Errorf("webhooks wrote %v", page)
+	}
+	call(c.t, "POST", url+"x", object{"text": "x"}).want(404)
 }
 
 func (c *contract) admin() {
