@@ -45,6 +45,7 @@ func (s *Server) newApp() *fiber.App {
 	})
 	app.Server().CloseOnShutdown = true
 	app.Server().ConnState = s.conns.changed
+	app.Server().KeepHijackedConns = true // they are ours from then on
 	app.Server().Handler = s.belowPublicPath(s.onlyKnownMethods(app))
 	app.Use(secure, s.wholeBody, s.measure, s.recoverPanic, s.withRequest)
 	s.api = newAPI(app, s.cfg.Version, s.publicURL.Path)

@@ -13,7 +13,9 @@ import (
 // The codes a WebSocket is closed with: RFC 6455, section 7.4, and of the private range 4000 to 4999 our own.
 const (
 	closeNormal          = 1000
+	closeProtocol        = 1002
 	closePolicy          = 1008
+	closeTooLong         = 1009
 	closeRestart         = 1012
 	closeTryAgain        = 1013
 	closeUnauthenticated = 4401

@@ -72,7 +72,8 @@ type Server struct {
 	ready     *readiness
 	draining  chan struct{} // closed when the server begins to drain
 
-	closeBuffers sync.Pool // of the WebSocket library
+	sockets       sync.WaitGroup
+	unusedBuffers sync.Pool // of the WebSocket library, whose way to write is not used
 }
 
 // tuning is what tests have otherwise.
@@ -200,6 +201,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.drain()
 	s.errands.stop()
 	err = errors.Join(err, front.stop(), parts.stop())
+	s.sockets.Wait()
 	s.hub.turns.working.Wait()
 	return err
 }

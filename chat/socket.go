@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -10,9 +11,9 @@ import (
 	"time"
 
 	fastws "github.com/fasthttp/websocket"
-	"github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 
 	"snug/store"
 )
@@ -21,21 +22,20 @@ import (
 // characters is written as two escapes of 6 bytes.
 const frameLimit = 128 << 10
 
-// conn is one WebSocket. What serves it ends before the socket's handler returns, since what is under the socket goes back
-// to a pool then and would carry a late write to a stranger:
+// conn is one WebSocket. What serves it ends before serveSocket returns:
 //
-//   - the reader, which is the handler itself, takes the client's frames;
+//   - the reader, which is serveSocket itself, takes the client's frames;
 //   - the worker, while there is work, does in turn those that need the database;
 //   - the turn, while there is something to write, decides what is due and alone writes. The goroutine is lent by turns.
 type conn struct {
 	server *Server
-	ws     *fastws.Conn
-	net    net.Conn        // under ws; other than that, it belongs to this socket alone, and its Close does close
+	net    net.Conn
+	early  []byte          // what the client has sent with the request
 	raw    syscall.RawConn // under net, for writes that do not wait; nil if what is written is encrypted first
 	who    identity
 	out    *outbox
 	turns  *turns
-	gone   chan struct{} // closed when the socket's handler is about to return
+	gone   chan struct{} // closed when serveSocket is about to return
 
 	ctx    context.Context // ends when what the client still wants done is not worth waiting for
 	cancel context.CancelFunc
@@ -64,7 +64,7 @@ type conn struct {
 
 // openSocket upgrades a request to a WebSocket.
 func (s *Server) openSocket(c *fiber.Ctx) error {
-	upgrade := websocket.IsWebSocketUpgrade(c)
+	upgrade := fastws.FastHTTPIsWebSocketUpgrade(c.Context())
 	token, byCookie := credentials(c)
 	origin := c.Get(fiber.HeaderOrigin)
 	// Browsers send Origin with every upgrade (RFC 6455, section 4.1), and the cookie whoever asks.
@@ -85,50 +85,75 @@ func (s *Server) openSocket(c *fiber.Ctx) error {
 	if !s.counters.openings.take(who.User.ID, time.Now()) {
 		return s.refuseSocket(c, ending{code: closeTooMuch, reason: "too many connections; come back more slowly"})
 	}
-	return websocket.New(func(ws *websocket.Conn) { s.serveSocket(ws.Conn, who) }, s.socketConfig())(c)
+	return s.upgrade(c, func(conn net.Conn, early []byte) { s.serveSocket(conn, early, who) })
 }
 
-func (s *Server) socketConfig() websocket.Config {
-	return websocket.Config{
-		// fasthttp's buffer is under the one for reading, and the one for writing is used for nothing but closing.
-		ReadBufferSize: 1 << 10, WriteBufferSize: 256, WriteBufferPool: &s.closeBuffers,
-		RecoverHandler: func(*websocket.Conn) {
-			if r := recover(); r != nil {
-				s.log.Error("socket panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			}
-		},
+// upgrade answers a request with a WebSocket, if it asks for one, and lets serve have it until that returns: the connection,
+// and what the client has sent already.
+//
+// The library makes the handshake alone. What it lends for a socket would stay as long as the socket, in the size that
+// requests need, and belongs to a pool: a late write through it reaches a stranger. The connection itself is nobody else's.
+func (s *Server) upgrade(c *fiber.Ctx, serve func(conn net.Conn, early []byte)) error {
+	upgrader := fastws.FastHTTPUpgrader{
+		ReadBufferSize: 256, WriteBufferSize: 256, WriteBufferPool: &s.unusedBuffers,
+		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true }, // openSocket has looked
 	}
+	err := upgrader.Upgrade(c.Context(), func(ws *fastws.Conn) {
+		conn, early := detach(ws.NetConn())
+		s.sockets.Go(func() {
+			defer conn.Close()
+			defer s.surviveSocket()
+			serve(conn, early)
+		})
+	})
+	if err != nil {
+		return fiber.ErrUpgradeRequired
+	}
+	return nil
+}
+
+// surviveSocket lets a panic end the socket and no more.
+func (s *Server) surviveSocket() {
+	if r := recover(); r != nil {
+		s.log.Error("socket panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+	}
+}
+
+// detach takes a connection from what fasthttp lends, and what was read of it beyond the request.
+func detach(lent net.Conn) (conn net.Conn, early []byte) {
+	conn = lent
+	if wrapper, ok := lent.(interface{ UnsafeConn() net.Conn }); ok {
+		conn = wrapper.UnsafeConn()
+	}
+	_ = conn.SetReadDeadline(longAgo) // so that nothing more is read
+	early, _ = io.ReadAll(lent)
+	_ = conn.SetDeadline(time.Time{})
+	return conn, early
 }
 
 // refuseSocket upgrades a request all the same, and closes the socket at once.
 func (s *Server) refuseSocket(c *fiber.Ctx, why ending) error {
-	return websocket.New(func(ws *websocket.Conn) {
-		_ = ws.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(why.code, why.reason), time.Now().Add(time.Second))
-		ws.SetReadLimit(frameLimit)
-		_ = ws.SetReadDeadline(time.Now().Add(time.Second))
-		for {
-			if _, _, err := ws.NextReader(); err != nil {
-				return
-			}
+	return s.upgrade(c, func(conn net.Conn, _ []byte) {
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		if _, err := conn.Write(closeFrame(why.code, why.reason)); err == nil {
+			_, _ = io.Copy(io.Discard, io.LimitReader(conn, frameLimit)) // the client's answer
 		}
-	}, s.socketConfig())(c)
+	})
 }
 
 // serveSocket serves one socket from the upgrade to its end.
-func (s *Server) serveSocket(ws *fastws.Conn, who identity) {
+func (s *Server) serveSocket(netConn net.Conn, early []byte, who identity) {
 	c := &conn{
-		server: s, ws: ws, net: underlying(ws), who: who, turns: s.hub.turns, gone: make(chan struct{}), work: newWork(),
+		server: s, net: netConn, raw: rawOf(netConn), early: early, who: who, turns: s.hub.turns, gone: make(chan struct{}), work: newWork(),
 		readEnded: make(chan struct{}), written: make(chan struct{}), delivery: *newDelivery(),
 		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{}, channels: map[uuid.UUID]int64{},
 	}
-	c.raw = rawOf(c.net)
 	c.out = newOutbox(s.tuning.outbox, func() { c.turns.give(c) })
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer close(c.gone)
 	s.metrics.sockets.Inc()
 	defer s.metrics.sockets.Dec()
 	defer c.keepTime()()
-	_ = c.net.SetWriteDeadline(time.Time{}) // there is one for the answer to the upgrade
 	if !s.hub.enter(c) {
 		c.out.close(goodbyeToHeir.ending())
 	}
@@ -175,15 +200,6 @@ func (c *conn) panicked(reason any) {
 	c.server.log.Error("socket panicked", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
 	c.cancel()
 	_ = c.net.Close()
-}
-
-// underlying is the connection under ws. What fasthttp lends to a socket is a wrapper out of a pool, whose Close does
-// nothing and whose other methods may be another connection's once the socket's handler has returned.
-func underlying(ws *fastws.Conn) net.Conn {
-	if lent, ok := ws.NetConn().(interface{ UnsafeConn() net.Conn }); ok {
-		return lent.UnsafeConn()
-	}
-	return ws.NetConn()
 }
 
 // rawOf is what is under a connection of the network itself.

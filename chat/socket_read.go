@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"time"
 
@@ -17,73 +18,66 @@ import (
 // typingEvery is how often a user is told to be typing in a channel at most.
 const typingEvery = 2 * time.Second
 
-// keptFrame is how large a buffer for the next frame is kept between frames.
-const keptFrame = 8 << 10
-
 // read takes the client's frames until the connection ends.
 func (c *conn) read() {
-	c.ws.SetReadLimit(frameLimit)
-	c.ws.SetPingHandler(func(data string) error {
-		c.out.put(frameItem(append([]byte{0x80 | fastws.PongMessage, byte(len(data))}, data...)))
-		return nil
-	})
-	c.ws.SetPongHandler(func(string) error { return c.listenOn() })
-	c.ws.SetCloseHandler(func(int, string) error { return nil }) // the writer answers
-	_ = c.ws.SetReadDeadline(time.Now().Add(c.server.tuning.hello))
-	var frame bytes.Buffer
+	frames := newFrameReader(io.MultiReader(bytes.NewReader(c.early), c.net), c.pong, c.listenOn)
+	if len(c.early) == 0 {
+		frames.from.Reset(c.net)
+	}
+	c.early = nil
+	_ = c.net.SetReadDeadline(time.Now().Add(c.server.tuning.hello))
 	for {
-		kind, reader, err := c.ws.NextReader()
+		message, text, err := frames.next()
 		if err != nil {
-			c.lost(err)
-			return
-		}
-		frame.Reset()
-		if _, err := frame.ReadFrom(reader); err != nil {
 			c.lost(err)
 			return
 		}
 		if c.out.closing() {
 			continue // on to the client's answer to the close
 		}
-		if kind != fastws.TextMessage {
+		if !text {
 			c.fault(invalidField("frame", "must be text, in JSON"))
 			continue
 		}
-		c.take(frame.Bytes())
-		if frame.Cap() > keptFrame {
-			frame = bytes.Buffer{}
-		}
-		if err := c.listenOn(); err != nil {
-			c.lost(err)
-			return
-		}
+		c.take(message)
+		c.listenOn()
 	}
 }
 
-// listenOn gives the client until the end of another silence to say something.
-func (c *conn) listenOn() error {
-	if !c.greeted {
-		return nil // the hello has a deadline of its own
+// pong answers a ping.
+func (c *conn) pong(data []byte) {
+	c.out.put(frameItem(append([]byte{0x80 | fastws.PongMessage, byte(len(data))}, data...)))
+}
+
+// listenOn gives the client until the end of another silence to say something. The hello has a deadline of its own.
+func (c *conn) listenOn() {
+	if c.greeted {
+		_ = c.net.SetReadDeadline(time.Now().Add(c.server.tuning.silence)) // if it fails, so does the next read
 	}
-	return c.ws.SetReadDeadline(time.Now().Add(c.server.tuning.silence))
 }
 
 // lost notes why there is nothing more to read. The writer is not to try for long to write to a peer that is not there.
 func (c *conn) lost(err error) {
 	var network net.Error
-	var closed *fastws.CloseError
 	switch {
-	case errors.As(err, &closed) && closed.Code != fastws.CloseAbnormalClosure:
-		return // politely; the writer answers
+	case errors.Is(err, errClosed): // politely; the writer answers
 	case errors.As(err, &network) && network.Timeout():
 		c.out.close(ending{code: closePolicy, reason: "nothing was heard for too long"})
-		return
-	case errors.Is(err, fastws.ErrReadLimit):
-		if conn, ok := c.net.(*clientConn); ok {
-			conn.unread.Store(true) // the library has told the client what is wrong
-		}
+	case errors.Is(err, errTooLong):
+		c.refuseMore(closeTooLong)
+	case errors.Is(err, errNotAllowed):
+		c.refuseMore(closeProtocol)
+	default:
+		_ = c.net.Close()
 	}
-	_ = c.net.Close()
+}
+
+// refuseMore closes the socket of a client that may still be sending.
+func (c *conn) refuseMore(code int) {
+	if conn, ok := c.net.(*clientConn); ok {
+		conn.unread.Store(true)
+	}
+	c.out.close(ending{code: code})
 }
 
 // take does what a frame says.

@@ -73,6 +73,12 @@ func (c *conn) surviveTurn(kept *bool) {
 	}
 }
 
+// closeFrame is a frame that closes: RFC 6455, section 5.5.1. The reason is at most 123 bytes long.
+func closeFrame(code int, reason string) []byte {
+	payload := fastws.FormatCloseMessage(code, reason)
+	return append([]byte{0x80 | fastws.CloseMessage, byte(len(payload))}, payload...)
+}
+
 // finish ends the connection: what is due, the last frame, the close, and a moment for the client's answer.
 func (c *conn) finish(b *batch, end ending) {
 	defer c.surviveTurn(new(bool))
@@ -81,11 +87,8 @@ func (c *conn) finish(b *batch, end ending) {
 	}
 	b.add(end.last)
 	limit := c.server.tuning.write
-	err := b.writeAll(c.net, limit)
-	if err == nil {
-		err = c.ws.WriteControl(fastws.CloseMessage, fastws.FormatCloseMessage(end.code, end.reason), time.Now().Add(limit))
-	}
-	if err == nil {
+	b.add(closeFrame(end.code, end.reason))
+	if err := b.writeAll(c.net, limit); err == nil {
 		select {
 		case <-c.readEnded:
 		case <-time.After(cmp.Or(end.answer, closeWait)):
