@@ -25,8 +25,9 @@ test: setup ## Run every test that this machine can run, real PostgreSQL include
 lint: ## gofmt, go vet, staticcheck, and shellcheck for the scripts
 	@.ci/lint
 
-bench: setup ## Measure: messages per second, what a client sees of faults, restarts beside s6 and supervisord
+bench: build ## Measure: deliveries and messages beside plain servers and Socket.IO, what a client sees of faults, restarts beside s6 and supervisord
 	@.ci/setup s6 supervisor
+	@$(GO) run ./bench
 	@$(GO) test -run '^$$' -bench . -benchtime 3s ./store/... ./chat/...
 	@$(GO) test -p 1 -run '^$$' -bench . -benchtime 1x -timeout 0 ./supervisor ./cmd/snug
 

@@ -28,13 +28,29 @@ func run(ctx context.Context) error {
 		return servePeer(ctx, os.Args[2:])
 	}
 	var p plan
-	flag.StringVar(&p.program, "snug", "", "the program to measure, instead of one that is built from the source")
-	flag.StringVar(&p.only, "only", "", "hot, paced, burst: only that")
-	flag.IntVar(&p.rounds, "rounds", 3, "how often each is measured, one side after the other")
+	flag.StringVar(&p.program, "snug", "bin/snug", "the program to measure")
+	flag.IntVar(&p.rounds, "rounds", 3, "how often each is measured, the sides in turn")
 	flag.DurationVar(&p.lasting, "lasting", 5*time.Second, "how long each time")
+	flag.DurationVar(&p.settle, "settle", 8*time.Second, "how long nothing happens before memory is read")
 	flag.IntVar(&p.readers, "readers", 1000, "clients that read a channel")
+	flag.IntVar(&p.writers, "writers", 256, "messages in flight in a channel in which many write")
+	docs := flag.String("docs", "", "a folder with performance.md, to write the tables and plots to")
+	million := flag.String("million", "", "a file with what the store's benchmarks of a million messages print: only write it to the docs")
 	flag.Parse()
-	return p.run(ctx)
+	if *million != "" {
+		return writeMillion(*docs, *million)
+	}
+	found, err := p.run(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range found.sections() {
+		fmt.Println("\n" + s.text)
+	}
+	if *docs == "" {
+		return nil
+	}
+	return write(*docs, found.sections())
 }
 
 // servePeer is a peer in a process of its own.

@@ -2,105 +2,116 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
+// plan is what is measured, and for how long.
 type plan struct {
-	program string
-	only    string
-	rounds  int
-	lasting time.Duration
+	program string        // snug, built
+	rounds  int           // of each kind, in each of which the sides take turns
+	lasting time.Duration // of each side in a round
+	settle  time.Duration // before memory is read
 	readers int
+	writers int
 }
 
-func (p plan) run(ctx context.Context) error {
+// The kinds of load.
+var (
+	paced = fanout{Every: 25 * time.Millisecond, Burst: 1}
+	burst = fanout{Every: time.Second, Burst: 32}
+)
+
+// run measures everything. What cannot be measured here is left out, and said.
+func (p plan) run(ctx context.Context) (found results, err error) {
 	dir, err := os.MkdirTemp("", "snug-bench-")
 	if err != nil {
-		return err
+		return found, err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return err
+	if err := os.Chmod(dir, 0o755); err != nil { // Snug drops the rights of root
+		return found, err
 	}
 	appliance, err := startSnug(ctx, dir, p.program)
 	if err != nil {
-		return err
+		return found, err
 	}
-	snug, err := appliance.side(ctx, p.readers)
+	defer func() { err = errors.Join(err, appliance.stop()) }()
+	snug, err := appliance.side(ctx, max(p.readers, p.writers))
 	if err != nil {
-		return err
+		return found, err
 	}
-	defer snug.stop()
-	plainDialect := snugDialect{channel: snug.dialect.(snugDialect).channel}
-	inserts, err := peer(ctx, "insert each", plainDialect, "inserts", appliance.databaseURL)
+	found = results{Machine: describeMachine(), Plan: fmt.Sprintf("%d rounds of %s", p.rounds, p.lasting)}
+	peers := snugDialect{channel: snug.dialect.(snugDialect).channel}
+	if err := p.deliveries(ctx, snug, peers, filepath.Join(dir, "socketio"), &found); err != nil {
+		return found, err
+	}
+	inserts, err := peer(ctx, "an insert each", peers, "inserts", appliance.databaseURL)
 	if err != nil {
-		return err
+		return found, err
 	}
-	defer inserts.stop()
-	if p.only == "" || p.only == "hot" {
-		for _, h := range []hot{{256, 1}, {8, 32}} {
-			for range p.rounds {
-				for _, s := range []*side{snug, inserts} {
-					r, err := h.run(s, time.Second, p.lasting)
-					if err != nil {
-						return err
-					}
-					fmt.Printf("hot %v %-12s %v\n", h, s.name, r)
-				}
-			}
+	defer func() { err = errors.Join(err, inserts.stop()) }()
+	inserts.rest = snug.rest
+	for _, h := range []hot{{Clients: p.writers, InFlight: 1}, {Clients: max(1, p.writers/32), InFlight: 32}} {
+		err := p.interleave(&found, h.String(), snug, inserts)(func(s *side) (round, error) { return h.run(s, p.lasting/4, p.lasting) })
+		if err != nil {
+			return found, err
 		}
 	}
-	if p.only == "hot" {
-		return nil
-	}
-	broadcast, err := peer(ctx, "broadcast", plainDialect, "broadcast")
+	return found, nil
+}
+
+// deliveries measures what it costs to bring messages to many, and to have these connected.
+func (p plan) deliveries(ctx context.Context, snug *side, peers snugDialect, dir string, found *results) error {
+	broadcast, err := peer(ctx, "fasthttp/websocket", peers, "broadcast")
 	if err != nil {
 		return err
 	}
 	defer broadcast.stop()
-	node, err := socketIO(ctx, filepath.Join(dir, "socketio"))
-	if err != nil {
+	sides := []*side{snug, broadcast}
+	node, err := socketIO(ctx, dir)
+	switch {
+	case errors.Is(err, errNoNode):
+		fmt.Println(err)
+	case err != nil:
 		return err
+	default:
+		defer node.stop()
+		sides = append(sides, node)
 	}
-	defer node.stop()
 	var crowds []*crowd
-	sides := []*side{snug, broadcast, node}
-	if os.Getenv("SOLO") != "" {
-		sides = sides[:1]
-	}
 	for _, s := range sides {
-		before, err := memoryOf(s.server())
-		if err != nil {
-			return err
-		}
 		c, err := gather(s, p.readers)
 		if err != nil {
 			return err
 		}
 		defer c.close()
 		crowds = append(crowds, c)
-		time.Sleep(time.Second)
-		after, err := memoryOf(s.server())
+	}
+	if err := p.memory(found, "connected", crowds); err != nil {
+		return err
+	}
+	for _, f := range []fanout{paced, burst} {
+		err := p.interleave(found, f.String(), sides...)(func(s *side) (round, error) {
+			return f.run(crowds[slices.Index(sides, s)], p.lasting)
+		})
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-12s RSS %d → %d kB, PSS %d → %d kB\n", s.name, before.RSS>>10, after.RSS>>10, before.PSS>>10, after.PSS>>10)
 	}
-	for i, f := range []fanout{{25 * time.Millisecond, 1}, {time.Second, 32}} {
-		if p.only != "" && p.only != []string{"paced", "burst"}[i] {
-			continue
-		}
-		for range p.rounds {
-			for _, c := range crowds {
-				r, err := f.run(c, p.lasting)
-				if err != nil {
-					return err
-				}
-				fmt.Printf("fanout %v %-12s %v\n", f, c.name, r)
-			}
+	return p.memory(found, "after the load", crowds)
+}
+
+// memory reads what each side holds once all is quiet.
+func (p plan) memory(found *results, when string, crowds []*crowd) error {
+	end := time.Now().Add(p.settle)
+	for _, c := range crowds {
+		if err := c.poll(end); err != nil {
+			return err
 		}
 	}
 	for _, c := range crowds {
@@ -108,7 +119,27 @@ func (p plan) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-12s RSS %d, PSS %d kB in the end\n", c.name, m.RSS>>10, m.PSS>>10)
+		fmt.Printf("%-28s %-20s RSS %5.1f MB, PSS %5.1f MB\n", when, c.name, mb(m.RSS), mb(m.PSS))
+		found.Memory = append(found.Memory, held{When: when, Side: c.name, memory: m})
 	}
 	return nil
 }
+
+// interleave measures the sides in turn, so that what else the machine does hits all of them, and keeps the rounds.
+func (p plan) interleave(found *results, load string, sides ...*side) func(func(*side) (round, error)) error {
+	return func(measure func(*side) (round, error)) error {
+		for range p.rounds {
+			for _, s := range sides {
+				r, err := measure(s)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", load, s.name, err)
+				}
+				fmt.Printf("%-28s %-20s %v\n", load, s.name, r)
+				found.add(load, s.name, r)
+			}
+		}
+		return nil
+	}
+}
+
+func mb(bytes int64) float64 { return float64(bytes) / (1 << 20) }

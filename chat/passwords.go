@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -41,15 +39,15 @@ func passwordSlots(processors int) int { return min(max(1, processors-1), mostPa
 type passwords struct {
 	slots   chan struct{}
 	waiting chan struct{}
-	used    chan struct{} // holds a token while there is memory to give back
-	decoy   string        // a hash that no password has
+	rest    *rest
+	decoy   string // a hash that no password has
 }
 
-func newPasswords() *passwords {
+func newPasswords(r *rest) *passwords {
 	p := &passwords{
 		slots:   make(chan struct{}, passwordSlots(runtime.GOMAXPROCS(0))),
 		waiting: make(chan struct{}, waitingPasswords),
-		used:    make(chan struct{}, 1),
+		rest:    r,
 	}
 	salt, key := make([]byte, argonSalt), make([]byte, argonKey)
 	rand.Read(salt)
@@ -74,7 +72,7 @@ func HashPassword(password string) (string, error) {
 	if n := utf8.RuneCountInString(password); n < 8 || n > 200 {
 		return "", errors.New("the password must have 8 to 200 characters")
 	}
-	return newPasswords().hash(context.Background(), password)
+	return newPasswords(newRest()).hash(context.Background(), password)
 }
 
 // matches reports whether hash is that of password. An empty hash, of an account that does not exist, matches nothing
@@ -116,34 +114,8 @@ func (p *passwords) key(ctx context.Context, password string, c argonCost) ([]by
 	case <-ctx.Done():
 		return nil, busy
 	}
-	defer func() {
-		select {
-		case p.used <- struct{}{}:
-		default:
-		}
-	}()
+	defer p.rest.later()
 	return argon2.IDKey([]byte(password), c.salt, c.time, c.memory, c.threads, c.length), nil
-}
-
-// restAfter is how long after a login its memory is given back: a next one may follow soon.
-const restAfter = 5 * time.Second
-
-// giveBack returns the memory of logins to the system until ctx ends. A server at rest collects no garbage, and would
-// keep what one login took, more than all else that it has.
-func (p *passwords) giveBack(ctx context.Context) error {
-	rest := time.NewTimer(restAfter)
-	defer rest.Stop()
-	rest.Stop()
-	for {
-		select {
-		case <-p.used:
-			rest.Reset(restAfter)
-		case <-rest.C:
-			debug.FreeOSMemory()
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }
 
 // encodeHash writes the PHC string format: https://github.com/P-H-C/phc-string-format.

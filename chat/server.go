@@ -58,6 +58,7 @@ type Server struct {
 	writer    *store.Writer
 	hub       *hub
 	passwords *passwords
+	rest      *rest
 	limits    *limiter
 	counters  *counters
 	sessions  *sessionWatch
@@ -121,7 +122,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, tuning: tuning, log: cfg.Logger, store: cfg.Store, started: time.Now(),
-		passwords: newPasswords(),
+		rest:      newRest(),
 		limits:    newLimiter(cfg.Cache, cfg.Logger),
 		counters:  newCounters(tuning),
 		sessions:  &sessionWatch{store: cfg.Store, seen: map[uuid.UUID]bool{}},
@@ -133,6 +134,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		proxyHint: proxyHint{log: cfg.Logger},
 		streamed:  map[string]bool{},
 	}
+	s.passwords = newPasswords(s.rest)
 	s.listener = shareListener(cfg.Listener, cfg.TLS, s.conns, cfg.Logger)
 	var err error
 	if s.publicURL, err = ParsePublicURL(cfg.PublicURL); err != nil {
@@ -171,7 +173,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	parts.run("writer", s.writer.Run)
 	parts.run("hub", s.hub.run)
 	parts.run("search index", func(ctx context.Context) error { return s.store.KeepIndex(ctx, s.tuning.index) })
-	parts.run("passwords", s.passwords.giveBack)
+	parts.run("rest", s.rest.giveBack)
 	parts.run("sessions", s.watchSessions)
 	if s.cfg.ReadyListener != nil {
 		parts.run("readiness", s.serveReady)

@@ -148,6 +148,8 @@ func (s *Server) serveSocket(netConn net.Conn, early []byte, who identity) {
 		readEnded: make(chan struct{}), written: make(chan struct{}), delivery: *newDelivery(),
 		faults: faults{left: faultsAtOnce}, typed: map[uuid.UUID]time.Time{}, channels: map[uuid.UUID]int64{},
 	}
+	defer s.rest.later()
+	s.rest.later()
 	c.out = newOutbox(s.tuning.outbox, func() { c.turns.give(c) })
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer close(c.gone)

@@ -147,6 +147,26 @@ func (c *conn) takeHello(f clientFrame) {
 		}
 		seqs[id] = seq
 	}
+	c.apart(func() { c.welcome(seqs) })
+}
+
+// apart does something on a stack of its own, and waits for it. The reader's stack stays as large as it once had to be.
+func (c *conn) apart(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if r := recover(); r != nil {
+				c.panicked(r)
+			}
+		}()
+		do()
+	}()
+	<-done
+}
+
+// welcome begins the delivery to a client that has the messages up to these seqs.
+func (c *conn) welcome(seqs map[uuid.UUID]int64) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.server.tuning.handle)
 	defer cancel()
 	channels, err := c.server.store.Channels(ctx, c.who.User.ID)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,7 +89,14 @@ func runMigrate(ctx context.Context, settings Settings, log *slog.Logger) error 
 	return nil
 }
 
+// chatGarbage is how much garbage chat may hold, in percent of what it needs. What it needs is mostly small and there to stay;
+// its collector has little to do.
+const chatGarbage = 50
+
 func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(chatGarbage)
+	}
 	// The private sockets come first: whoever asks early waits there, and hears at once when chat is ready.
 	sockets, err := openChatSockets(string(settings.Run))
 	if err != nil {

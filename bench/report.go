@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// section is a part of docs/performance.md that is written anew by each run, and its plot.
+type section struct {
+	name  string // between <!-- NAME --> and <!-- /NAME -->
+	text  string
+	chart chart // none without bars
+}
+
+// column is what a table shows of a load.
+type column struct {
+	title string
+	value func(round) float64
+}
+
+func (r *results) sections() []section {
+	cost := column{"the server's CPU per delivery, µs", serverCost}
+	all := column{"with all that it needs, µs", allCost}
+	delivered := []column{cost, all, {"median, ms", middle}, {"p99, ms", worst}}
+	sections := []section{
+		{name: "machine", text: r.Machine + "; medians of " + r.Plan + " each, the sides in turn.\n"},
+		r.table("paced", paced.String(), delivered, "Server CPU per delivery, "+paced.String(), "µs"),
+		r.table("burst", burst.String(), delivered, "Server CPU per delivery, "+burst.String(), "µs"),
+		r.memoryTable(),
+	}
+	for i, name := range []string{"hot", "pipelined"} {
+		load := r.hotLoad(i)
+		sections = append(sections, r.table(name, load, []column{{"acknowledged messages/s", rate}, cost, all}, "Acknowledged messages, "+load, "/s"))
+	}
+	return sections
+}
+
+// hotLoad is the name of the nth hot channel.
+func (r *results) hotLoad(n int) string {
+	var loads []string
+	for _, m := range r.Loads {
+		if strings.Contains(m.Load, "in flight") && (len(loads) == 0 || loads[len(loads)-1] != m.Load) && m.Side == "Snug" {
+			loads = append(loads, m.Load)
+		}
+	}
+	if n < len(loads) {
+		return loads[n]
+	}
+	return ""
+}
+
+// table has a row for each side, and a plot of the first column.
+func (r *results) table(name, load string, columns []column, title, unit string) section {
+	s := section{name: name, chart: chart{title: title, unit: unit}}
+	head, rule := "| "+load, "|---"
+	for _, c := range columns {
+		head, rule = head+" | "+c.title, rule+"|---"
+	}
+	lines := []string{head + " |", rule + "|"}
+	sides := r.of(load)
+	for _, m := range sides {
+		line := "| " + m.Side
+		for _, c := range columns {
+			v := m.median(c.value)
+			line += " | " + number(v)
+			if m.Side != "Snug" && v > 0 {
+				line += fmt.Sprintf(" (Snug: %s times)", number(sides[0].median(c.value)/v))
+			}
+		}
+		lines = append(lines, line+" |")
+		s.chart.bars = append(s.chart.bars, bar{m.Side, m.median(columns[0].value), m.Side == "Snug"})
+	}
+	s.text = strings.Join(lines, "\n") + "\n"
+	return s
+}
+
+func (r *results) memoryTable() section {
+	s := section{name: "memory", chart: chart{title: "Memory with 1,000 connections after the load (PSS)", unit: "MB"}}
+	lines := []string{"| MB | connected: PSS | RSS | after the load: PSS | RSS |", "|---|---|---|---|---|"}
+	after := r.at("after the load")
+	for i, before := range r.at("connected") {
+		lines = append(lines, fmt.Sprintf("| %s | %.1f | %.1f | %.1f | %.1f |", before.Side, mb(before.PSS), mb(before.RSS), mb(after[i].PSS), mb(after[i].RSS)))
+		s.chart.bars = append(s.chart.bars, bar{before.Side, mb(after[i].PSS), before.Side == "Snug"})
+	}
+	s.text = strings.Join(lines, "\n") + "\n"
+	return s
+}
+
+// write puts sections into performance.md of a folder, and their plots beside it.
+func write(docs string, sections []section) error {
+	path := filepath.Join(docs, "performance.md")
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text := string(page)
+	for _, s := range sections {
+		begin, end := "<!-- "+s.name+" -->\n", "<!-- /"+s.name+" -->"
+		head, rest, found := strings.Cut(text, begin)
+		_, tail, closed := strings.Cut(rest, end)
+		if !found || !closed {
+			return fmt.Errorf("%s has no place for %q", path, s.name)
+		}
+		text = head + begin + s.text + end + tail
+		if len(s.chart.bars) > 0 {
+			if err := os.WriteFile(filepath.Join(docs, "performance-"+s.name+".svg"), []byte(s.chart.svg()), 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
+}
