@@ -93,6 +93,9 @@ func runMigrate(ctx context.Context, settings Settings, log *slog.Logger) error 
 // its collector has little to do.
 const chatGarbage = 50
 
+// chatSettles is after which time chat has long started, and the parts of the program that only the start needs are given back.
+const chatSettles = 5 * time.Second
+
 func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(chatGarbage)
@@ -147,6 +150,8 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	settled := time.AfterFunc(chatSettles, func() { giveBackProgram(log) })
+	defer settled.Stop()
 	return server.Serve(ctx)
 }
 

@@ -16,11 +16,15 @@ import (
 const supervisorGC = 25
 
 // giveBackMemory is called in the supervisor once the start is over. It gives back what only the start needed: the
-// heap, and the pages of the program itself, of which most belong to chat and are never used again here. The kernel
-// reads those that are used from the page cache once more.
+// heap, and the pages of the program, of which most belong to chat and are never used again here.
 func giveBackMemory(log *slog.Logger) {
 	debug.SetGCPercent(supervisorGC)
 	debug.FreeOSMemory()
+	giveBackProgram(log)
+}
+
+// giveBackProgram gives back the pages of the program itself. The kernel takes those that are used again from its page cache.
+func giveBackProgram(log *slog.Logger) {
 	smaps, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		log.Debug("kept the pages of the program that the start needed", "error", err)
