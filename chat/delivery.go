@@ -51,11 +51,13 @@ func (d *delivery) at(channel uuid.UUID) *position {
 	return d.position
 }
 
-// leave ends to deliver a channel.
-func (d *delivery) leave(channel uuid.UUID) {
+// leave ends to deliver a channel, and reports whether it was delivered.
+func (d *delivery) leave(channel uuid.UUID) bool {
+	was := d.channels[channel] != nil
 	d.position = nil
 	delete(d.channels, channel)
 	d.wanted = slices.DeleteFunc(d.wanted, func(w uuid.UUID) bool { return w == channel })
+	return was
 }
 
 // want asks for the changes up to rev.

@@ -109,13 +109,13 @@ func (c *conn) writeItems(items []item, b *batch) {
 }
 
 func (c *conn) writeParcel(p *parcel, b *batch) {
+	if p.end != uuid.Nil && !c.delivery.leave(p.end) {
+		return // the socket has found out by itself, and has said so
+	}
 	b.add(p.frame)
 	if p.page != nil {
 		c.fetching = false
 		c.takePage(*p.page, b)
-	}
-	if p.end != uuid.Nil {
-		c.delivery.leave(p.end)
 	}
 	for _, begin := range p.begin {
 		c.resuming = c.resuming || begin.resumed
