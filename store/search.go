@@ -131,8 +131,11 @@ const searchChannels = `
 
 const searchPeople = `SELECT id, lower(username) FROM users WHERE lower(username) = ANY ($2::text[]) OR id = $1 AND 'me' = ANY ($2::text[])`
 
-const searchExtent = `
-	SELECT coalesce((SELECT max(n) FROM search_documents), -1), (SELECT coalesce(sum(last_seq), 0)::bigint FROM channels)`
+// searchExtent is the highest n that may have been sent before $1, if that is wanted, and how many messages there are.
+var searchExtent = fmt.Sprintf(`
+	SELECT coalesce(least((SELECT max(n) FROM search_documents),
+			CASE WHEN $1::timestamptz IS NOT NULL THEN (SELECT max(number) * %[1]d + %[1]d - 1 FROM search_windows WHERE first_at < $1) END), -1),
+		(SELECT coalesce(sum(last_seq), 0)::bigint FROM channels)`, searchWindow)
 
 // scopeOf finds out where to search.
 func (s *Store) scopeOf(ctx context.Context, userID uuid.UUID, q SearchQuery) (in scope, err error) {
@@ -143,7 +146,7 @@ func (s *Store) scopeOf(ctx context.Context, userID uuid.UUID, q SearchQuery) (i
 		batch := &pgx.Batch{}
 		batch.Queue(searchChannels, userID, channels, notChannels, people, notPeople)
 		batch.Queue(searchPeople, userID, slices.Concat(q.From, q.NotFrom))
-		batch.Queue(searchExtent)
+		batch.Queue(searchExtent, orNull(q.Until))
 		results := s.pool.SendBatch(ctx, batch)
 		return errors.Join(in.read(results, userID, q), results.Close())
 	})
@@ -257,7 +260,7 @@ func (s *Store) findDocuments(ctx context.Context, q SearchQuery, in scope, belo
 			return nil, 0, err
 		}
 		found, below = append(found, list...), low*searchWindow
-		atOnce = min(4*atOnce, windowsAtOnce)
+		atOnce = min(2*atOnce, windowsAtOnce)
 	}
 	return found, below, nil
 }
