@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -81,24 +80,6 @@ type Writer struct {
 	lastTook time.Duration
 	full     error // what room said, at roomAt
 	roomAt   time.Time
-}
-
-// pending is one send in the writer.
-type pending struct {
-	Send
-	calls    calls
-	deadline time.Time           // when the sender stops waiting, at the latest
-	id       uuid.UUID           // of the message, if it is this send that stores it
-	tried    bool                // was given to PostgreSQL, so that it may be stored
-	twins    []*pending          // others in the batch with the same author and ClientID
-	over     atomic.Bool         // the sender has its answer, or waits for none
-	expiry   *time.Timer         // nil when the send was refused at once
-	answered func(Stored, error) // is called once, and does not wait
-}
-
-type answer struct {
-	stored Stored
-	err    error
 }
 
 // NewWriter returns a writer. Sends wait until [Writer.Run] runs.
@@ -196,23 +177,6 @@ func (s Send) check() error {
 		check.wrong("also_to_channel", "is for replies: say the parent_id")
 	}
 	return check.err()
-}
-
-// finish answers the sender, unless that was done.
-func (p *pending) finish(stored Stored, err error) {
-	if p.over.CompareAndSwap(false, true) {
-		if p.expiry != nil {
-			p.expiry.Stop()
-		}
-		p.answered(stored, err)
-	}
-}
-
-// expire answers a sender whose time is up.
-func (p *pending) expire() {
-	if p.over.CompareAndSwap(false, true) {
-		p.answered(Stored{}, notNow(context.DeadlineExceeded))
-	}
 }
 
 var (
@@ -406,48 +370,3 @@ func (w *Writer) waiting(batch []*pending) []*pending {
 
 // maxDoubt bounds what is remembered of sends that timed out. Who is not told of one sees the gap in seq.
 const maxDoubt = 1 << 14
-
-// pairTwins leaves of sends with the same author and ClientID only the first, with the others as its twins.
-func pairTwins(batch []*pending) []*pending {
-	type key struct{ author, client uuid.UUID }
-	first := make(map[key]*pending, len(batch))
-	return slices.DeleteFunc(batch, func(p *pending) bool {
-		k := key{p.AuthorID, p.ClientID}
-		if leader := first[k]; leader != nil {
-			leader.twins = append(leader.twins, p)
-			return true
-		}
-		first[k] = p
-		return false
-	})
-}
-
-// awaited reports whether a sender still waits for the answer.
-func (p *pending) awaited() bool {
-	return !p.over.Load() || slices.ContainsFunc(p.twins, (*pending).awaited)
-}
-
-// lastDeadline is when the last of the senders stops waiting.
-func (p *pending) lastDeadline() time.Time {
-	last := p.deadline
-	for _, twin := range p.twins {
-		if d := twin.lastDeadline(); d.After(last) {
-			last = d
-		}
-	}
-	return last
-}
-
-// settle answers the sender, and the twins: to them the message was stored before.
-func (p *pending) settle(stored Stored, err error) {
-	p.finish(stored, err)
-	for _, twin := range p.twins {
-		if twin.ChannelID == p.ChannelID {
-			twin.settle(Stored{Message: stored.Message}, err)
-		} else {
-			twin.settle(Stored{}, errOtherChannel)
-		}
-	}
-}
-
-var errOtherChannel = &Error{Code: Conflict, Message: "A message with this client_id was sent to another channel. Choose a new client_id."}
