@@ -10,10 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	fastws "github.com/fasthttp/websocket"
+	"github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
-	"github.com/valyala/fasthttp"
 
 	"snug/store"
 )
@@ -64,7 +63,7 @@ type conn struct {
 
 // openSocket upgrades a request to a WebSocket.
 func (s *Server) openSocket(c *fiber.Ctx) error {
-	upgrade := fastws.FastHTTPIsWebSocketUpgrade(c.Context())
+	upgrade := websocket.IsWebSocketUpgrade(c)
 	token, byCookie := credentials(c)
 	origin := c.Get(fiber.HeaderOrigin)
 	// Browsers send Origin with every upgrade (RFC 6455, section 4.1), and the cookie whoever asks.
@@ -94,26 +93,20 @@ func (s *Server) openSocket(c *fiber.Ctx) error {
 // The library makes the handshake alone. What it lends for a socket would stay as long as the socket, in the size that
 // requests need, and belongs to a pool: a late write through it reaches a stranger. The connection itself is nobody else's.
 func (s *Server) upgrade(c *fiber.Ctx, serve func(conn net.Conn, early []byte)) error {
-	upgrader := fastws.FastHTTPUpgrader{
-		ReadBufferSize: 256, WriteBufferSize: 256, WriteBufferPool: &s.unusedBuffers,
-		CheckOrigin: func(*fasthttp.RequestCtx) bool { return true }, // openSocket has looked
-	}
-	err := upgrader.Upgrade(c.Context(), func(ws *fastws.Conn) {
+	return websocket.New(func(ws *websocket.Conn) {
 		conn, early := detach(ws.NetConn())
 		s.sockets.Go(func() {
 			defer conn.Close()
-			defer s.surviveSocket()
+			defer s.surviveSocket(nil)
 			serve(conn, early)
 		})
-	})
-	if err != nil {
-		return fiber.ErrUpgradeRequired
-	}
-	return nil
+	}, websocket.Config{ // of any origin: openSocket has looked
+		ReadBufferSize: 256, WriteBufferSize: 256, WriteBufferPool: &s.unusedBuffers, RecoverHandler: s.surviveSocket,
+	})(c)
 }
 
 // surviveSocket lets a panic end the socket and no more.
-func (s *Server) surviveSocket() {
+func (s *Server) surviveSocket(*websocket.Conn) {
 	if r := recover(); r != nil {
 		s.log.Error("socket panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 	}
