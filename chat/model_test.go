@@ -25,7 +25,7 @@ import (
 // SNUG_TEST_STEPS says how many steps are done. A failure names the seed that draws the same steps and faults again; when
 // they meet is up to the machine, so it may take some runs (-count) to see the same.
 func TestWhateverBreaksEveryViewIsWhatIsStored(t *testing.T) {
-	setChecks(t, stepsFromEnvironment(t, 4000)/stepsPerScene)
+	setChecks(t, stepsFromEnvironment(t, 2400)/stepsPerScene)
 	w := newDeployment(t)
 	failure := "" // the first; rapid would do it all again to make that smaller, which is up to chance here
 	rapid.Check(t, func(rt *rapid.T) {
