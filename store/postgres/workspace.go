@@ -50,8 +50,9 @@ func (w workspace) clear(ctx context.Context) error {
 	return nil
 }
 
-// patience is how long PostgreSQL's immediate shutdown may take before it is killed, leaving its shared memory.
-const patience = 5 * time.Second
+// patience is how long PostgreSQL's immediate shutdown may take before it is killed, leaving its shared memory. It is shorter
+// than PostgreSQL's own with a process that was too young to hear of the end (5 s): nothing here is worth waiting for.
+const patience = 2 * time.Second
 
 // endPrograms ends the programs of ours that work in the workspace: PostgreSQL's, and a killed start of Snug itself.
 func (w workspace) endPrograms(ctx context.Context) error {
