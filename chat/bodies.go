@@ -68,7 +68,7 @@ func (s *Server) brokenBody(c *fiber.Ctx, err error) error {
 	return fiber.ErrBadRequest
 }
 
-// streaming registers a handler that reads the body of its requests as it comes, from bodyOf.
+// streaming registers a handler that reads the body of its requests as it comes, from arriving.
 func streaming(register registration) registration {
 	return func(s *Server, app *fiber.App, r route) {
 		s.streamed[r.method+" "+r.path] = true

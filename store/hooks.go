@@ -36,8 +36,11 @@ const hookColumns = `h.id, b.display_name, h.channel_id, h.user_id, h.created_by
 
 const fromHooks = ` FROM hooks h JOIN users b ON b.id = h.user_id JOIN channels c ON c.id = h.channel_id`
 
-func scanHook(row pgx.Row) (h Hook, err error) {
-	err = row.Scan(&h.ID, &h.Name, &h.ChannelID, &h.UserID, &h.CreatedBy, &h.CreatedAt, &h.Archived)
+func scanHook(row pgx.Row) (Hook, error) { return scanHookAnd(row) }
+
+// scanHookAnd scans hookColumns and what follows them.
+func scanHookAnd(row pgx.Row, more ...any) (h Hook, err error) {
+	err = row.Scan(append([]any{&h.ID, &h.Name, &h.ChannelID, &h.UserID, &h.CreatedBy, &h.CreatedAt, &h.Archived}, more...)...)
 	return h, err
 }
 
@@ -119,11 +122,6 @@ func (s *Store) DeleteHook(ctx context.Context, by, id uuid.UUID) error {
 		return record(ctx, tx, Event{Action: HookDeleted, Target: hook.target(), Details: map[string]string{"channel": hook.ChannelID.String()}})
 	})
 	return wrap("delete hook", err)
-}
-
-func scanHookAnd(row pgx.Row, may *bool) (h Hook, err error) {
-	err = row.Scan(&h.ID, &h.Name, &h.ChannelID, &h.UserID, &h.CreatedBy, &h.CreatedAt, &h.Archived, may)
-	return h, err
 }
 
 // HookByToken returns the hook whose token has that hash, NotFound if there is none.
