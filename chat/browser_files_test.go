@@ -83,16 +83,7 @@ func TestFilesInTheBrowser(t *testing.T) {
 	p.click(`thread-panel [aria-label="Close thread"]`)
 
 	p.profile(paths["garden.png"])
-	for _, look := range []struct {
-		name          string
-		width, height int64
-	}{{"desk", 1280, 800}, {"phone", 390, 844}} {
-		p.resize(look.width, look.height)
-		for _, scheme := range []string{"light", "dark"} {
-			p.prefer(scheme)
-			p.shoot("files-" + look.name + "-" + scheme)
-		}
-	}
+	p.everyLook("files")
 }
 
 // profile gives oneself a picture, a name and a status, which are seen at once.

@@ -250,6 +250,20 @@ func (p *page) shoot(name string) {
 	}
 }
 
+// everyLook takes a picture in light and in dark, on a desk and on a phone, and leaves the page dark, on a desk.
+func (p *page) everyLook(name string) {
+	p.t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		p.prefer(scheme)
+		for device, size := range map[string][2]int64{"desk": {1280, 800}, "phone": {390, 844}} {
+			p.resize(size[0], size[1])
+			p.wait(`document.getAnimations().every((animation) => animation.playState !== "running" || animation.effect.getTiming().iterations === Infinity)`)
+			p.shoot(fmt.Sprintf("%s-%s-%s", name, device, scheme))
+		}
+	}
+	p.resize(1280, 800)
+}
+
 // picturePath is where a picture is written; "" when none is wanted.
 func picturePath(name string) string {
 	dir := os.Getenv("SNUG_SCREENSHOTS")

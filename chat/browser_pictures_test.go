@@ -27,28 +27,16 @@ func TestPictures(t *testing.T) {
 	}
 	server := chattest.Start(t, chattest.Options{})
 	p := browse(t, "painter")
-	everyLook := func(name string) {
-		t.Helper()
-		for _, scheme := range []string{"light", "dark"} {
-			p.prefer(scheme)
-			for device, size := range map[string][2]int64{"desk": {1280, 800}, "phone": {390, 844}} {
-				p.resize(size[0], size[1])
-				p.wait(`document.getAnimations().every((animation) => animation.playState !== "running" || animation.effect.getTiming().iterations === Infinity)`)
-				p.shoot(fmt.Sprintf("%s-%s-%s", name, device, scheme))
-			}
-		}
-		p.resize(1280, 800)
-	}
 	p.open(server.URL)
 	p.waitFor("h1", "Welcome to Snug")
-	everyLook("setup")
+	p.everyLook("setup")
 	people := converse(t, server)
 	p.open(server.URL)
 	p.waitFor("h1", "Good to see you")
-	everyLook("login")
+	p.everyLook("login")
 	p.open(server.URL + "/invite/abc")
 	p.waitFor("h1", "Come and join Juniper Studio")
-	everyLook("invite")
+	p.everyLook("invite")
 
 	for _, u := range people[1:] {
 		socket, _ := u.open(nil)
@@ -58,23 +46,23 @@ func TestPictures(t *testing.T) {
 	p.waitFor(".message-body", "the good bread")
 	p.wait(fmt.Sprintf(`document.querySelectorAll(".sidebar-person[data-online]").length === %d`, len(people)))
 	p.do("point at nothing", chromedp.MouseEvent(chromedp.MouseMoved, 640, 10))
-	everyLook("conversation")
+	p.everyLook("conversation")
 	split(t, "screenshot", "conversation-desk-light", "conversation-desk-dark")
 	p.click(".sidebar-invite")
 	p.click(".invite-form .button-primary")
 	p.waitFor(".invite-terms", "joined")
-	everyLook("inviting")
+	p.everyLook("inviting")
 	p.press("Escape")
 	for name, topic := range map[string]string{"garden": "what grows, and who waters it", "printers": "out of paper, again"} {
 		people[1].call("POST", "/api/channels", map[string]any{"name": name, "topic": topic}).want(201)
 	}
 	p.click(".sidebar-browse")
 	p.waitFor(".dialog-list", "who waters it")
-	everyLook("channels")
+	p.everyLook("channels")
 	p.press("Escape")
 	p.click(".channel-header-members")
 	p.waitFor("channel-dialog .dialog-list", "@tove")
-	everyLook("members")
+	p.everyLook("members")
 	p.press("Escape")
 	p.resize(390, 844)
 	p.click(".channel-header-menu")

@@ -34,17 +34,7 @@ func TestSearchInTheBrowser(t *testing.T) {
 	p.waitFor(".search-hit mark", "kettle")
 	p.waitFor(".search-note", "1 message")
 	p.mustHave("dialog Search", "searchbox Search messages")
-	for _, look := range []struct {
-		name          string
-		width, height int64
-	}{{"desk", 1280, 800}, {"phone", 390, 844}} {
-		p.resize(look.width, look.height)
-		for _, scheme := range []string{"light", "dark"} {
-			p.prefer(scheme)
-			p.shoot("search-" + look.name + "-" + scheme)
-		}
-	}
-	p.resize(1280, 800)
+	p.everyLook("search")
 	p.press("ArrowDown")
 	p.press("Enter")
 	p.waitFor(".message[data-found] .message-body", "behind the <tea>")
