@@ -29,7 +29,7 @@ func TestEachSideTakesEachLoad(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "snug/cmd/snug").CombinedOutput(); err != nil {
 		t.Fatalf("build snug: %v\n%s", err, out)
 	}
-	p := plan{program: program, rounds: 1, lasting: 200 * time.Millisecond, settle: time.Millisecond, readers: 40, writers: 32}
+	p := plan{program: program, part: allParts, rounds: 1, lasting: 200 * time.Millisecond, settle: time.Millisecond, readers: 40, writers: 32}
 	found, err := p.run(t.Context())
 	if err != nil {
 		t.Fatal(err)

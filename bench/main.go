@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -30,22 +31,31 @@ func run(ctx context.Context) error {
 	var p plan
 	flag.StringVar(&p.program, "snug", "bin/snug", "the program to measure")
 	flag.IntVar(&p.rounds, "rounds", 3, "how often each is measured, the sides in turn")
-	flag.DurationVar(&p.lasting, "lasting", 5*time.Second, "how long each time")
+	flag.DurationVar(&p.lasting, "lasting", 8*time.Second, "how long each time")
 	flag.DurationVar(&p.settle, "settle", 8*time.Second, "how long nothing happens before memory is read")
 	flag.IntVar(&p.readers, "readers", 1000, "clients that read a channel")
 	flag.IntVar(&p.writers, "writers", 256, "messages in flight in a channel in which many write")
+	flag.StringVar((*string)(&p.part), "part", string(allParts), "what to measure: all, deliveries or hot")
 	docs := flag.String("docs", "", "a folder with performance.md, to write the tables and plots to")
 	million := flag.String("million", "", "a file with what the store's benchmarks of a million messages print: only write it to the docs")
 	flag.Parse()
 	if *million != "" {
 		return writeMillion(*docs, *million)
 	}
+	if !slices.Contains([]part{allParts, deliveries, hotChannel}, p.part) {
+		return fmt.Errorf("-part=%s: it must be all, deliveries or hot", p.part)
+	}
+	if *docs != "" && p.part != allParts {
+		return fmt.Errorf("-part=%s: the documentation shows all parts, leave out -docs", p.part)
+	}
 	found, err := p.run(ctx)
 	if err != nil {
 		return err
 	}
 	for _, s := range found.sections() {
-		fmt.Println("\n" + s.text)
+		if s.name == "machine" || len(s.chart.bars) > 0 {
+			fmt.Println("\n" + s.text)
+		}
 	}
 	if *docs == "" {
 		return nil

@@ -13,12 +13,24 @@ import (
 // plan is what is measured, and for how long.
 type plan struct {
 	program string        // snug, built
+	part    part          // of the loads
 	rounds  int           // of each kind, in each of which the sides take turns
 	lasting time.Duration // of each side in a round
 	settle  time.Duration // before memory is read
 	readers int
 	writers int
 }
+
+// part is which of the loads are run.
+type part string
+
+const (
+	allParts   part = "all"
+	deliveries part = "deliveries" // and memory
+	hotChannel part = "hot"
+)
+
+func (p part) has(other part) bool { return p == allParts || p == other }
 
 // The kinds of load.
 var (
@@ -47,8 +59,13 @@ func (p plan) run(ctx context.Context) (found results, err error) {
 	}
 	found = results{Machine: describeMachine(), Plan: fmt.Sprintf("%d rounds of %s", p.rounds, p.lasting)}
 	peers := snugDialect{channel: snug.dialect.(snugDialect).channel}
-	if err := p.deliveries(ctx, snug, peers, filepath.Join(dir, "socketio"), &found); err != nil {
-		return found, err
+	if p.part.has(deliveries) {
+		if err := p.deliveries(ctx, snug, peers, filepath.Join(dir, "socketio"), &found); err != nil {
+			return found, err
+		}
+	}
+	if !p.part.has(hotChannel) {
+		return found, nil
 	}
 	inserts, err := peer(ctx, "an insert each", peers, "inserts", appliance.databaseURL)
 	if err != nil {
