@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -286,6 +287,45 @@ func TestPlansReadByIndex(t *testing.T) {
 		}
 		if all := strings.Join(plan, "\n"); strings.Contains(all, "Seq Scan") || strings.Contains(all, "JIT") {
 			t.Errorf("%s\n%s", statement, all)
+		}
+	}
+}
+
+// Plans that are made while an instance is new are kept when it has many messages: each finds these by their own keys, and does
+// not go through those of the channel.
+func TestPlansOfANewInstanceFindMessagesByTheirKeys(t *testing.T) {
+	in := newInstance(t)
+	tx, err := in.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	if _, err := tx.Exec(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+	const types, nothing = "uuid[], uuid[], uuid[], uuid[], text[], uuid[], boolean[], text[], text[]", "'{}', '{}', '{}', '{}', '{}', NULL, NULL, NULL, NULL"
+	for name, s := range map[string]struct{ sql, types, nothing string }{
+		"plain": {storeBatch, types, nothing},
+		"files": {storeBatchWithFiles, types + ", bigint[], uuid[], smallint[]", nothing + ", '{}', '{}', '{}'"},
+	} {
+		if _, err := tx.Exec(t.Context(), fmt.Sprintf("PREPARE %s (%s) AS %s", name, s.types, s.sql)); err != nil {
+			t.Fatal(err)
+		}
+		rows, _ := tx.Query(t.Context(), fmt.Sprintf("EXPLAIN EXECUTE %s (%s)", name, s.nothing))
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Join(plan, "\n")
+		for _, key := range []string{"messages_pkey", "messages_author_client_key"} {
+			if !strings.Contains(all, key) {
+				t.Errorf("%s: %s is not used\n%s", name, key, all)
+			}
+		}
+		for _, other := range []string{"messages_channel_seq_key", "messages_thread_idx", "messages_changed_idx", "Seq Scan"} {
+			if strings.Contains(all, other) {
+				t.Errorf("%s: there is %s\n%s", name, other, all)
+			}
 		}
 	}
 }

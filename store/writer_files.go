@@ -21,7 +21,7 @@ const storeBatchWithFiles = inputOfBatch + `, wanted AS MATERIALIZED (
 	)` + judgedBatch + `, coalesce(given.lacking, false) AS lacks_files, given.files` + judgedFrom + `
 		LEFT JOIN given USING (n)` + storedBatch + `, attached AS (
 		UPDATE files f SET message_id = a.id, position = w.position
-		FROM accepted a JOIN wanted w USING (n) WHERE f.id = w.file_id
+		FROM placed a JOIN wanted w USING (n) WHERE a.accepted AND f.id = w.file_id
 	)` + verdicts
 
 // filesOf are what storeBatchWithFiles takes more: of each file the number of its send in the batch, its id and its place.
