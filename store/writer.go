@@ -74,12 +74,10 @@ type Writer struct {
 	done     chan struct{} // closed when Run has ended
 
 	// Of the goroutine in Run alone.
-	conn     *pgxpool.Conn // nil until needed, and after it broke
-	doubt    []*pending    // timed out with an unknown outcome: perhaps stored, and then still to be told of
-	lastSize int           // of the last batch, and how long it took
-	lastTook time.Duration
-	full     error // what room said, at roomAt
-	roomAt   time.Time
+	conn   *pgxpool.Conn // nil until needed, and after it broke
+	doubt  []*pending    // timed out with an unknown outcome: perhaps stored, and then still to be told of
+	full   error         // what room said, at roomAt
+	roomAt time.Time
 }
 
 // NewWriter returns a writer. Sends wait until [Writer.Run] runs.
@@ -198,10 +196,7 @@ func (w *Writer) Run(ctx context.Context) error {
 	defer close(w.done)
 	defer w.release()
 	for ctx.Err() == nil {
-		batch := w.gather(ctx)
-		begun := time.Now()
-		w.write(batch)
-		w.lastSize, w.lastTook = len(batch), time.Since(begun)
+		w.write(w.gather(ctx))
 	}
 	close(w.stopping)
 	for batch := w.fill(nil); len(batch) > 0; batch = w.fill(nil) {
@@ -219,39 +214,11 @@ func (w *Writer) gather(ctx context.Context) []*pending {
 	}
 	select {
 	case p := <-w.queue:
-		return w.gatherMore(ctx, w.fill([]*pending{p}))
+		return w.fill([]*pending{p})
 	case <-again:
 	case <-ctx.Done():
 	}
 	return nil
-}
-
-// A crowded batch is so many sends in one commit that the next commit waits a moment for as many: those who send again when they are
-// answered. It waits no longer than the last commit took, and longestGather at most.
-const (
-	crowdedBatch  = 32
-	longestGather = 10 * time.Millisecond
-)
-
-// gatherMore waits for a batch to become as large as the last one, if that was of a crowd: a commit costs much, and so does
-// it to bring each of few messages to a crowd.
-func (w *Writer) gatherMore(ctx context.Context, batch []*pending) []*pending {
-	if w.lastSize < crowdedBatch || len(batch) >= w.lastSize {
-		return batch
-	}
-	enough := time.NewTimer(min(w.lastTook, longestGather))
-	defer enough.Stop()
-	for len(batch) < w.lastSize {
-		select {
-		case p := <-w.queue:
-			batch = w.fill(append(batch, p))
-		case <-enough.C:
-			return batch
-		case <-ctx.Done():
-			return batch
-		}
-	}
-	return batch
 }
 
 // fill adds what is queued to the batch, without waiting.
