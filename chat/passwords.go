@@ -72,7 +72,7 @@ func HashPassword(password string) (string, error) {
 	if n := utf8.RuneCountInString(password); n < 8 || n > 200 {
 		return "", errors.New("the password must have 8 to 200 characters")
 	}
-	return newPasswords(newRest()).hash(context.Background(), password)
+	return newPasswords(newRest(Memory{})).hash(context.Background(), password)
 }
 
 // matches reports whether hash is that of password. An empty hash, of an account that does not exist, matches nothing

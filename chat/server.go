@@ -32,6 +32,7 @@ type Config struct {
 	ControlSocket string       // the supervisor's HTTP over a unix socket, asked for the health of all; may be empty
 
 	Files     Files
+	Memory    Memory
 	Metrics   Metrics
 	TLS       *tls.Config // how to speak on the public port; nil is plain HTTP
 	PublicURL string      // where browsers find this server, see [ParsePublicURL]; empty: wherever they ask
@@ -104,7 +105,7 @@ func defaultTuning() tuning {
 	return tuning{
 		readRequest: 10 * time.Second, idle: 75 * time.Second, handle: 10 * time.Second,
 		hello: 10 * time.Second, ping: 25 * time.Second, silence: 60 * time.Second, write: 10 * time.Second,
-		drain: 8 * time.Second, poll: 2 * time.Second, sessions: 2 * time.Second, index: time.Second, presenceGrace: 3 * time.Second,
+		drain: 8 * time.Second, poll: 2 * time.Second, sessions: 2 * time.Second, index: 5 * time.Second, presenceGrace: 3 * time.Second,
 		sweep: time.Hour, unusedFiles: 24 * time.Hour,
 		outbox: 8 << 20, sends: 50_000, sockets: 200, replay: 1000, page: 200,
 	}
@@ -122,7 +123,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, tuning: tuning, log: cfg.Logger, store: cfg.Store, started: time.Now(),
-		rest:      newRest(),
+		rest:      newRest(cfg.Memory),
 		limits:    newLimiter(cfg.Cache, cfg.Logger),
 		counters:  newCounters(tuning),
 		sessions:  &sessionWatch{store: cfg.Store, seen: map[uuid.UUID]bool{}},
@@ -161,6 +162,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 // committed takes from the writer newly stored messages, and those that replies among them have changed.
 func (s *Server) committed(stored, changed []store.Message) {
 	s.metrics.batches.Observe(float64(len(stored)))
+	s.rest.stored(len(stored))
 	s.hub.committed(stored, changed)
 }
 
@@ -172,8 +174,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer parts.stop()
 	parts.run("writer", s.writer.Run)
 	parts.run("hub", s.hub.run)
-	parts.run("search index", func(ctx context.Context) error { return s.store.KeepIndex(ctx, s.tuning.index) })
-	parts.run("rest", s.rest.giveBack)
+	parts.run("search index", func(ctx context.Context) error { return s.store.KeepIndex(ctx, s.tuning.index, s.rest.flooded.Load) })
+	parts.run("rest", s.rest.watch)
 	parts.run("sessions", s.watchSessions)
 	if s.cfg.ReadyListener != nil {
 		parts.run("readiness", s.serveReady)

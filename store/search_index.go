@@ -157,11 +157,16 @@ func (s *Store) inSearchLock(ctx context.Context, do func(pgx.Tx) error) error {
 	})
 }
 
-// indexRest is how many times as long as it works the index rests while there is more to do: others use the machine.
-const indexRest = 3
+// While there is more to do, the index rests so many times as long as it works: others use the machine. While many write at
+// once they need it more. What is searched for meanwhile is indexed by the search.
+const (
+	indexRest      = 3
+	indexRestLater = 30
+)
 
-// KeepIndex keeps the index of messages until ctx ends, and looks that often for what is new. Any number of nodes may.
-func (s *Store) KeepIndex(ctx context.Context, every time.Duration) error {
+// KeepIndex keeps the index of messages until ctx ends, and looks that often for what is new. While others say that they are
+// busy it takes longer. Any number of nodes may keep it.
+func (s *Store) KeepIndex(ctx context.Context, every time.Duration, busy func() bool) error {
 	for pause := every; ; {
 		select {
 		case <-ctx.Done():
@@ -177,8 +182,17 @@ func (s *Store) KeepIndex(ctx context.Context, every time.Duration) error {
 		if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 			s.log.Warn("messages wait to be indexed", "error", err)
 		}
-		if pause = every; more {
-			pause = min(indexRest*time.Since(began), every)
-		}
+		pause = indexPause(every, time.Since(began), more, busy())
 	}
+}
+
+// indexPause is how long the index rests after a step that took so long.
+func indexPause(every, took time.Duration, more, busy bool) time.Duration {
+	switch {
+	case more && busy:
+		return indexRestLater * took
+	case more:
+		return min(indexRest*took, every)
+	}
+	return every
 }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -89,17 +88,11 @@ func runMigrate(ctx context.Context, settings Settings, log *slog.Logger) error 
 	return nil
 }
 
-// chatGarbage is how much garbage chat may hold, in percent of what it needs. What it needs is mostly small and there to stay;
-// its collector has little to do.
-const chatGarbage = 50
-
 // chatSettles is after which time chat has long started, and the parts of the program that only the start needs are given back.
 const chatSettles = 5 * time.Second
 
 func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(chatGarbage)
-	}
+	memory := chatMemory(os.Getenv("GOGC"), log)
 	// The private sockets come first: whoever asks early waits there, and hears at once when chat is ready.
 	sockets, err := openChatSockets(string(settings.Run))
 	if err != nil {
@@ -141,6 +134,7 @@ func runChat(ctx context.Context, settings Settings, log *slog.Logger) error {
 			Dir: filepath.Join(string(settings.Data), "files"), Max: int64(settings.UploadMax), Quota: int64(settings.UploadQuota),
 			PictureMemory: plan.Chat / 2,
 		},
+		Memory:    memory,
 		Metrics:   openMetrics(settings, log),
 		PublicURL: string(settings.PublicURL),
 		Proxies:   string(settings.Proxies),

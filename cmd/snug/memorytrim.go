@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"snug/chat"
 )
 
 // supervisorGC is GOGC for the supervisor: its heap is small and seldom written to, so a tight one costs nothing.
@@ -21,6 +23,31 @@ func giveBackMemory(log *slog.Logger) {
 	debug.SetGCPercent(supervisorGC)
 	debug.FreeOSMemory()
 	giveBackProgram(log)
+}
+
+// chatGarbage is how much garbage chat may hold, in percent of what it needs. What it needs is mostly small and there to stay;
+// its collector has little to do.
+const chatGarbage = 50
+
+// floodGarbage is the same while many write at once: then it has much to do.
+const floodGarbage = 400
+
+// chatMemory sets how much garbage chat may hold, unless the user has, by GOGC, and returns what chat does about its memory.
+func chatMemory(gogc string, log *slog.Logger) chat.Memory {
+	collect := func(percent int) {
+		if gogc == "" {
+			debug.SetGCPercent(percent)
+		}
+	}
+	collect(chatGarbage)
+	return chat.Memory{
+		Flood: func() { collect(floodGarbage) },
+		Rest: func() {
+			collect(chatGarbage)
+			debug.FreeOSMemory()
+			giveBackProgram(log)
+		},
+	}
 }
 
 // giveBackProgram gives back the pages of the program itself. The kernel takes those that are used again from its page cache.
