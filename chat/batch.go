@@ -1,7 +1,9 @@
 package chat
 
 import (
+	"io"
 	"net"
+	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -12,10 +14,11 @@ import (
 // batch is frames to be written to one socket. Small ones are copied together; those of many messages, which all of their
 // readers share, are written from where they are.
 type batch struct {
-	chunks  [][]byte // in order
+	chunks  []piece  // in order
 	written int      // how many of them are
 	copied  []byte   // where the small ones are
 	joined  bool     // the last chunk is the end of copied
+	buffers [][]byte // chunks that are written at once
 	attempt func(fd uintptr) bool
 	err     error // of attempt
 }
@@ -44,28 +47,31 @@ func (b *batch) reset() {
 	b.chunks, b.written, b.copied, b.joined = b.chunks[:0], 0, b.copied[:0], false
 }
 
-// add appends frames, which stay as they are.
-func (b *batch) add(frames []byte) {
+// addFrames appends frames, which stay as they are.
+func (b *batch) addFrames(frames []byte) { b.add(piece{bytes: frames}) }
+
+// add appends a piece, which stays as it is.
+func (b *batch) add(p piece) {
 	switch {
-	case len(frames) == 0:
+	case len(p.bytes) == 0:
 		return
-	case len(frames) > smallFrames:
-		b.chunks, b.joined = append(b.chunks, frames), false
+	case len(p.bytes) > smallFrames:
+		b.chunks, b.joined = append(b.chunks, p), false
 		return
-	case cap(b.copied)-len(b.copied) < len(frames):
+	case cap(b.copied)-len(b.copied) < len(p.bytes):
 		b.copied, b.joined = make([]byte, 0, copiedSize), false
 	}
 	begin := len(b.copied)
-	b.copied = append(b.copied, frames...)
+	b.copied = append(b.copied, p.bytes...)
 	if last := len(b.chunks) - 1; b.joined {
-		b.chunks[last] = b.chunks[last][:len(b.chunks[last])+len(frames)]
+		b.chunks[last].bytes = b.chunks[last].bytes[:len(b.chunks[last].bytes)+len(p.bytes)]
 	} else {
-		b.chunks, b.joined = append(b.chunks, b.copied[begin:]), true
+		b.chunks, b.joined = append(b.chunks, piece{bytes: b.copied[begin:]}), true
 	}
 }
 
 // left are the chunks that are not written.
-func (b *batch) left() [][]byte { return b.chunks[b.written:] }
+func (b *batch) left() []piece { return b.chunks[b.written:] }
 
 // writeNow writes as much as the kernel takes at once.
 func (b *batch) writeNow(to syscall.RawConn) error {
@@ -80,7 +86,7 @@ func (b *batch) writeNow(to syscall.RawConn) error {
 
 func (b *batch) writeSome(fd int) error {
 	for len(b.left()) > 0 {
-		n, err := writeChunks(fd, b.left())
+		n, err := b.writeChunks(fd)
 		switch err {
 		case nil:
 			b.wrote(n)
@@ -94,17 +100,48 @@ func (b *batch) writeSome(fd int) error {
 	return nil
 }
 
-// writeChunks writes what is taken at once. One chunk, by far the most, is written without telling the runtime, which would
-// look for others to run meanwhile and cost more by that than it gains: the call never waits.
-func writeChunks(fd int, chunks [][]byte) (int, error) {
-	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
-	if len(chunks) > 1 {
-		return unix.SendmsgBuffers(fd, chunks[:min(len(chunks), chunksAtOnce)], nil, nil, flags)
+// writeChunks writes what is taken at once of what is left: a piece that is in a file, or all up to the next of these.
+func (b *batch) writeChunks(fd int) (int, error) {
+	left := b.left()
+	if left[0].file != nil {
+		return left[0].send(fd)
 	}
-	data := chunks[0]
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)), flags, 0, 0)
+	b.buffers = b.buffers[:0]
+	flags := unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+	for _, chunk := range left[:min(len(left), chunksAtOnce)] {
+		if chunk.file != nil {
+			flags |= unix.MSG_MORE
+			break
+		}
+		b.buffers = append(b.buffers, chunk.bytes)
+	}
+	if len(b.buffers) == 1 {
+		return sendNow(fd, b.buffers[0], flags)
+	}
+	defer clear(b.buffers)
+	return unix.SendmsgBuffers(fd, b.buffers, nil, nil, flags)
+}
+
+// sendNow and send write without telling the runtime, which would look for others to run meanwhile and cost more by that than
+// it gains: the calls never wait.
+func sendNow(fd int, data []byte, flags int) (int, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)), uintptr(flags), 0, 0)
 	if errno != 0 {
 		return 0, errno
+	}
+	return int(n), nil
+}
+
+// send writes what is taken at once of a piece that is in a file.
+func (p piece) send(fd int) (int, error) {
+	at := p.at
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDFILE, uintptr(fd), uintptr(p.file.fd), uintptr(unsafe.Pointer(&at)), uintptr(len(p.bytes)), 0, 0)
+	runtime.KeepAlive(p.file)
+	if errno != 0 {
+		return 0, errno
+	}
+	if n == 0 {
+		return 0, io.ErrUnexpectedEOF
 	}
 	return int(n), nil
 }
@@ -113,11 +150,11 @@ func writeChunks(fd int, chunks [][]byte) (int, error) {
 func (b *batch) wrote(n int) {
 	for n > 0 {
 		chunk := &b.chunks[b.written]
-		if n < len(*chunk) {
-			*chunk = (*chunk)[n:]
+		if n < len(chunk.bytes) {
+			*chunk = chunk.from(n)
 			return
 		}
-		n -= len(*chunk)
+		n -= len(chunk.bytes)
 		b.written++
 	}
 }
@@ -127,7 +164,7 @@ func (b *batch) wrote(n int) {
 func (b *batch) writeAll(to net.Conn, limit time.Duration) error {
 	const piece = 64 << 10
 	for len(b.left()) > 0 {
-		chunk := b.left()[0]
+		chunk := b.left()[0].bytes
 		n := min(len(chunk), piece)
 		if err := to.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 			return err

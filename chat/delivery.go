@@ -81,7 +81,7 @@ func (d *delivery) missing() (store.Span, bool) {
 }
 
 // offer takes a run and calls write with the frames that are due.
-func (d *delivery) offer(r *run, write func(frames []byte)) {
+func (d *delivery) offer(r *run, write func(piece)) {
 	p := d.at(r.channel)
 	if p == nil {
 		return // not a member
@@ -114,21 +114,21 @@ func (d *delivery) lacks(g page) bool {
 
 // fill takes a page that was fetched. One that is not what is missing now, because some of it came meanwhile, is asked for
 // anew: what came may be older than what the page says of it.
-func (d *delivery) fill(g page, write func(frames []byte)) {
+func (d *delivery) fill(g page, write func(piece)) {
 	p := d.channels[g.ChannelID]
 	if p == nil || p.cursor+1 != g.From {
 		return
 	}
 	// First the changes of what the client has: if it comes back by the seq of a new message, it is not asked about them.
-	write(g.others)
+	write(piece{bytes: g.others})
 	if g.messages != nil {
-		write(g.messages.frames)
+		write(piece{bytes: g.messages.frames})
 	}
 	p.cursor, p.seq = g.To, max(p.seq, g.lastSeq)
 	d.settle(g.ChannelID, p, write)
 }
 
-func (p *position) advance(r *run, write func(frames []byte)) {
+func (p *position) advance(r *run, write func(piece)) {
 	if r.last > p.cursor {
 		write(r.after(p.cursor))
 		p.cursor, p.seq = r.last, max(p.seq, r.lastSeq())
@@ -136,7 +136,7 @@ func (p *position) advance(r *run, write func(frames []byte)) {
 }
 
 // settle writes what waited and can go now, and sees to what is missing before the rest.
-func (d *delivery) settle(channel uuid.UUID, p *position, write func(frames []byte)) {
+func (d *delivery) settle(channel uuid.UUID, p *position, write func(piece)) {
 	if len(p.waiting) == 0 && len(d.wanted) == 0 {
 		return
 	}

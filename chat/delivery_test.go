@@ -88,8 +88,8 @@ type client struct {
 	channels map[uuid.UUID]*sequence
 }
 
-func (c client) take(frames []byte) {
-	for len(frames) > 0 {
+func (c client) take(p piece) {
+	for frames := p.bytes; len(frames) > 0; {
 		if frames[0] != 0x81 || frames[1] > 125 {
 			c.t.Fatalf("not a short text frame: % x", frames[:2])
 		}
@@ -235,7 +235,7 @@ func TestDeliveryKeepsLittleWhileMessagesAreMissing(t *testing.T) {
 	for seq := int64(2); seq < 100; seq++ {
 		r := *big
 		r.first, r.last, r.ends = seq, seq, []int{len(r.frames)}
-		d.offer(&r, func([]byte) { t.Fatal("written before its time") })
+		d.offer(&r, func(piece) { t.Fatal("written before its time") })
 	}
 	if missing, any := d.missing(); !any || missing.From != 1 || missing.To != 99 {
 		t.Errorf("asks for %+v", missing)

@@ -29,10 +29,11 @@ func (w *wireMessage) encode(m *markdown) []byte {
 // run is consecutive changes of one channel, as the frames that carry them: new messages, or one change of another kind.
 type run struct {
 	channel     uuid.UUID
-	first, last int64  // revs; a run of none has first == last+1, and says that the channel has come to last
-	seq         int64  // of the first message; 0 if the change is no new message
-	frames      []byte // one after the other
-	ends        []int  // where in frames that of rev first+i ends
+	first, last int64      // revs; a run of none has first == last+1, and says that the channel has come to last
+	seq         int64      // of the first message; 0 if the change is no new message
+	frames      []byte     // one after the other
+	file        *frameFile // the frames once more, if they are many for many; else nil
+	ends        []int      // where in frames that of rev first+i ends
 }
 
 var messageFrameHead, messageFrameTail = []byte(`{"type":"message","message":`), []byte(`}`)
@@ -58,11 +59,12 @@ func newChange(channel uuid.UUID, rev int64, frame []byte) *run {
 }
 
 // after returns the frames of the changes above rev, which is at least first-1.
-func (r *run) after(rev int64) []byte {
+func (r *run) after(rev int64) piece {
+	all := piece{bytes: r.frames, file: r.file}
 	if rev < r.first {
-		return r.frames
+		return all
 	}
-	return r.frames[r.ends[rev-r.first]:]
+	return all.from(r.ends[rev-r.first])
 }
 
 // lastSeq is of the run's newest message; 0 if there is none in it.

@@ -204,7 +204,20 @@ func (h *hub) deliver(messages []*wireMessage) {
 func (h *hub) handOn(r *run) {
 	channel := h.channel(r.channel)
 	channel.rise(r.last)
+	if len(r.frames) >= filedBytes && len(channel.conns) >= filedReaders {
+		h.file(r)
+	}
 	h.putAll(channel.conns, func(*conn) bool { return true }, item{run: r})
+}
+
+// file puts the frames of a run into a file. Without one they are written from where they are.
+func (h *hub) file(r *run) {
+	file, err := newFrameFile(r.frames)
+	if err != nil {
+		h.Logger.Debug("frames are copied for each reader", "error", err)
+		return
+	}
+	r.file = file
 }
 
 // putAll gives an item to those of the sockets that it is for.

@@ -85,9 +85,9 @@ func (c *conn) finish(b *batch, end ending) {
 	if end.code == closeTooSlow {
 		c.server.metrics.slow.Inc()
 	}
-	b.add(end.last)
+	b.addFrames(end.last)
 	limit := c.server.tuning.write
-	b.add(closeFrame(end.code, end.reason))
+	b.addFrames(closeFrame(end.code, end.reason))
 	if err := b.writeAll(c.net, limit); err == nil {
 		select {
 		case <-c.readEnded:
@@ -112,7 +112,7 @@ func (c *conn) writeParcel(p *parcel, b *batch) {
 	if p.end != uuid.Nil && !c.delivery.leave(p.end) {
 		return // the socket has found out by itself, and has said so
 	}
-	b.add(p.frame)
+	b.addFrames(p.frame)
 	if p.page != nil {
 		c.fetching = false
 		c.takePage(*p.page, b)
@@ -127,7 +127,7 @@ func (c *conn) writeParcel(p *parcel, b *batch) {
 func (c *conn) takePage(p page, b *batch) {
 	if p.left[c.who.User.ID] && c.delivery.lacks(p) {
 		c.delivery.leave(p.ChannelID)
-		b.add(encodeFrame(removedFrame{Type: "channel", ChannelID: p.ChannelID, Removed: true}))
+		b.addFrames(encodeFrame(removedFrame{Type: "channel", ChannelID: p.ChannelID, Removed: true}))
 		c.server.hub.forget(c, p.ChannelID, p.rev)
 		return
 	}
@@ -143,7 +143,7 @@ func (c *conn) proceed(b *batch) {
 	if !any {
 		if c.resuming {
 			c.resuming = false
-			b.add(encodeFrame(plainFrame{Type: "resumed"}))
+			b.addFrames(encodeFrame(plainFrame{Type: "resumed"}))
 		}
 		return
 	}

@@ -1,0 +1,131 @@
+package chat
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+// pipe is both ends of a connection of the loopback, of which the kernel keeps little.
+func pipe(t *testing.T) (ours, theirs *net.TCPConn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	dialed, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = dialed.Close(), accepted.Close() })
+	ours, theirs = accepted.(*net.TCPConn), dialed.(*net.TCPConn)
+	if err := ours.SetWriteBuffer(16 << 10); err != nil {
+		t.Fatal(err)
+	}
+	return ours, theirs
+}
+
+// However much the kernel takes at once, of pieces that are in files and of those that are not, the client gets all of it in
+// order.
+func TestABatchArrivesAsItIs(t *testing.T) {
+	ours, theirs := pipe(t)
+	raw := rawOf(ours)
+	rapid.Check(t, func(t *rapid.T) {
+		b, want := newBatch(), []byte{}
+		for range rapid.IntRange(1, 8).Draw(t, "pieces") {
+			size := rapid.SampledFrom([]int{0, 1, 200, smallFrames, smallFrames + 1, filedBytes, 300_000}).Draw(t, "size")
+			p := piece{bytes: bytes.Repeat([]byte{byte(len(want)), byte(len(want) >> 8), byte(size)}, size/3)}
+			if size > smallFrames && rapid.Bool().Draw(t, "in a file") {
+				file, err := newFrameFile(p.bytes)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p = piece{bytes: p.bytes, file: file}.from(rapid.IntRange(0, len(p.bytes)).Draw(t, "from"))
+			}
+			b.add(p)
+			want = append(want, p.bytes...)
+		}
+		got := make(chan []byte)
+		go func() {
+			all := make([]byte, len(want))
+			_ = theirs.SetReadDeadline(time.Now().Add(10 * time.Second))
+			n, _ := io.ReadFull(theirs, all)
+			got <- all[:n]
+		}()
+		for deadline := time.Now().Add(10 * time.Second); len(b.left()) > 0; {
+			if err := b.writeNow(raw); err != nil {
+				t.Fatal(err)
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the kernel takes nothing")
+			}
+		}
+		if all := <-got; !bytes.Equal(all, want) {
+			t.Fatalf("of %d bytes there came %d, or others", len(want), len(all))
+		}
+	})
+}
+
+// What the kernel has not taken of a file is written from memory by whoever waits for the client.
+func TestTheRestOfAFileIsWrittenSlowly(t *testing.T) {
+	ours, theirs := pipe(t)
+	frames := bytes.Repeat([]byte("0123456789abcdef"), 1<<18)
+	file, err := newFrameFile(frames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBatch()
+	b.add(piece{bytes: frames, file: file})
+	if err := b.writeNow(rawOf(ours)); err != nil {
+		t.Fatal(err)
+	}
+	if left := b.left(); len(left) != 1 || len(left[0].bytes) == len(frames) {
+		t.Fatal("the kernel took all or nothing")
+	}
+	written := make(chan error, 1)
+	go func() { written <- b.writeAll(ours, 10*time.Second) }()
+	got := make([]byte, len(frames))
+	if _, err := io.ReadFull(theirs, got); err != nil || !bytes.Equal(got, frames) {
+		t.Errorf("%v, or other frames came", err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
+// Many messages for many readers are put into a file once, and others are not.
+func TestWhatGoesIntoAFile(t *testing.T) {
+	for _, c := range []struct {
+		bytes, readers int
+		filed          bool
+	}{{filedBytes, filedReaders, true}, {filedBytes - 1, filedReaders, false}, {filedBytes, filedReaders - 1, false}} {
+		h := newHub(hubConfig{})
+		id := uuid.New()
+		var readers []*conn
+		for range c.readers {
+			reader := &conn{out: newOutbox(1<<20, func() {})}
+			h.channel(id).conns[reader] = true
+			readers = append(readers, reader)
+		}
+		r := &run{channel: id, first: 1, last: 1, frames: make([]byte, c.bytes), ends: []int{c.bytes}}
+		h.handOn(r)
+		if filed := r.file != nil; filed != c.filed {
+			t.Errorf("%d bytes for %d readers: in a file %v, want %v", c.bytes, c.readers, filed, c.filed)
+		}
+		for _, reader := range readers {
+			if items, _ := reader.out.take(); len(items) != 1 || items[0].run != r {
+				t.Fatalf("a reader gets %v", items)
+			}
+		}
+	}
+}
