@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// turns lets sockets write what waits for them, as many at once as there are processors. A goroutine for each socket, which
-// is woken for each frame, would cost as much as the writing itself.
+// turns lets sockets write what waits for them, as many at once as half of the processors: the database has the others, and
+// on one machine the clients. A goroutine for each socket, which is woken for each frame, would cost as much as the writing
+// itself.
 type turns struct {
 	mu      sync.Mutex
 	due     []*conn // the longest waiting first
@@ -15,14 +16,15 @@ type turns struct {
 }
 
 // turnsAtOnce is how many sockets a worker takes before it lets others have the processor.
-const turnsAtOnce = 8
+const turnsAtOnce = 128
 
 // give lets sockets have a turn. Whoever gives one has it from [outbox.add].
 func (t *turns) give(conns ...*conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.due = append(t.due, conns...)
-	for range min(runtime.GOMAXPROCS(0)-t.workers, len(t.due)) {
+	atOnce := max(1, runtime.GOMAXPROCS(0)/2)
+	for range min(atOnce-t.workers, len(t.due)) {
 		t.workers++
 		t.working.Go(t.work)
 	}
