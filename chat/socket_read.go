@@ -39,7 +39,11 @@ func (c *conn) read() {
 			c.fault(invalidField("frame", "must be text, in JSON"))
 			continue
 		}
-		c.take(message)
+		if c.greeted {
+			c.take(message)
+		} else {
+			c.apart(func() { c.take(message) }) // many clients say hello and no more
+		}
 		c.listenOn()
 	}
 }
@@ -147,7 +151,7 @@ func (c *conn) takeHello(f clientFrame) {
 		}
 		seqs[id] = seq
 	}
-	c.apart(func() { c.welcome(seqs) })
+	c.welcome(seqs)
 }
 
 // apart does something on a stack of its own, and waits for it. The reader's stack stays as large as it once had to be.
