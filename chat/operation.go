@@ -68,7 +68,7 @@ func correctStatus(c *fiber.Ctx) {
 // operation registers a typed handler, with the login that the route's access class wants.
 func operation[I, O any](summary string, status int, handle func(*Server, context.Context, *I) (*O, error)) registration {
 	return func(s *Server, _ *fiber.App, r route) {
-		op := r.describe(s.api, summary, status)
+		op := s.describe(r, summary, status)
 		op.Middlewares = huma.Middlewares{s.guard(r.access)}
 		huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 			out, err := handle(s, ctx, in)
@@ -77,7 +77,7 @@ func operation[I, O any](summary string, status int, handle func(*Server, contex
 			}
 			return out, nil
 		})
-		refuse(s.api, r.described(s.api), http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
+		s.refuse(r.described(s.api), http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
 	}
 }
 
@@ -103,7 +103,7 @@ func alsoAnswers(status int, register registration) registration {
 func refuses(register registration, statuses ...int) registration {
 	return func(s *Server, app *fiber.App, r route) {
 		register(s, app, r)
-		refuse(s.api, r.described(s.api), statuses...)
+		s.refuse(r.described(s.api), statuses...)
 	}
 }
 
@@ -118,7 +118,7 @@ func (r route) described(api huma.API) *huma.Operation {
 // raw registers a handler that is not of JSON in and JSON out.
 func raw(summary string, status int, handle func(*Server, *fiber.Ctx) error) registration {
 	return func(s *Server, app *fiber.App, r route) {
-		op := r.describe(s.api, summary, status)
+		op := s.describe(r, summary, status)
 		s.api.OpenAPI().AddOperation(&op)
 		answer := func(c *fiber.Ctx) error { return handle(s, c) }
 		app.Add(r.method, r.pattern(), answer)
@@ -144,7 +144,7 @@ func guarded(summary string, status int, handle func(*Server, *fiber.Ctx) error)
 }
 
 // describe is the route as OpenAPI has it.
-func (r route) describe(api huma.API, summary string, status int) huma.Operation {
+func (s *Server) describe(r route, summary string, status int) huma.Operation {
 	op := huma.Operation{
 		OperationID:   operationID(r),
 		Method:        r.method,
@@ -154,41 +154,46 @@ func (r route) describe(api huma.API, summary string, status int) huma.Operation
 		DefaultStatus: status,
 		Responses: map[string]*huma.Response{
 			strconv.Itoa(status): {Description: http.StatusText(status)},
-			"default":            problemResponse(api, "Anything else that went wrong"),
+			"default":            s.problemResponse(0, "Anything else that went wrong"),
 		},
 	}
 	if r.access != public {
 		op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
-		refuse(api, &op, http.StatusUnauthorized, http.StatusServiceUnavailable)
+		s.refuse(&op, http.StatusUnauthorized, http.StatusServiceUnavailable)
 	}
 	if r.access > member {
-		refuse(api, &op, http.StatusForbidden)
+		s.refuse(&op, http.StatusForbidden)
 	}
 	if strings.Contains(r.path, "{") {
-		refuse(api, &op, http.StatusNotFound)
+		s.refuse(&op, http.StatusNotFound)
 	}
 	if !safeMethod(r.method) {
-		refuse(api, &op, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
+		s.refuse(&op, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusServiceUnavailable)
 	}
 	return op
 }
 
 // refuse describes errors of an operation.
-func refuse(api huma.API, op *huma.Operation, statuses ...int) {
+func (s *Server) refuse(op *huma.Operation, statuses ...int) {
 	for _, status := range statuses {
-		response := problemResponse(api, http.StatusText(status))
-		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-			response.Headers = map[string]*huma.Param{fiber.HeaderRetryAfter: {
-				Description: "In how many seconds to try again", Required: true, Schema: &huma.Schema{Type: huma.TypeInteger},
-			}}
-		}
-		op.Responses[strconv.Itoa(status)] = response
+		op.Responses[strconv.Itoa(status)] = s.problemResponse(status, http.StatusText(status))
 	}
 }
 
-func problemResponse(api huma.API, description string) *huma.Response {
-	problem := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
-	return &huma.Response{Description: description, Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: problem}}}
+// problemResponse is one for all operations: it says the same of each.
+func (s *Server) problemResponse(status int, description string) *huma.Response {
+	if known := s.problems[status]; known != nil {
+		return known
+	}
+	problem := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	response := &huma.Response{Description: description, Content: map[string]*huma.MediaType{fiber.MIMEApplicationJSON: {Schema: problem}}}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		response.Headers = map[string]*huma.Param{fiber.HeaderRetryAfter: {
+			Description: "In how many seconds to try again", Required: true, Schema: &huma.Schema{Type: huma.TypeInteger},
+		}}
+	}
+	s.problems[status] = response
+	return response
 }
 
 // operationID is the route's name in generated clients: "get-channels-by-id".
@@ -235,7 +240,7 @@ const openAPIType = "application/openapi+json"
 func takingFile(register registration) registration {
 	return streaming(func(s *Server, app *fiber.App, r route) {
 		register(s, app, r)
-		refuse(s.api, r.described(s.api), http.StatusTooManyRequests)
+		s.refuse(r.described(s.api), http.StatusTooManyRequests)
 		r.described(s.api).RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			fiber.MIMEMultipartForm: {Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"file"}, Properties: map[string]*huma.Schema{
 				"file": {Type: huma.TypeString, Format: "binary"},

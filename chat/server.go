@@ -54,6 +54,7 @@ type Server struct {
 
 	app       *fiber.App
 	api       huma.API
+	problems  map[int]*huma.Response // by status, as the API's description has them
 	docs      func() ([]byte, error) // the page that shows the API, made when first asked for
 	site      *site
 	writer    *store.Writer
@@ -134,6 +135,7 @@ func newServer(cfg Config, tuning tuning) (*Server, error) {
 		errands:   newErrands(),
 		proxyHint: proxyHint{log: cfg.Logger},
 		streamed:  map[string]bool{},
+		problems:  map[int]*huma.Response{},
 	}
 	s.passwords = newPasswords(s.rest)
 	s.listener = shareListener(cfg.Listener, cfg.TLS, s.conns, cfg.Logger)
