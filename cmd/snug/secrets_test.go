@@ -109,6 +109,7 @@ func (r *running) mustHide(environ []string, secrets ...string) {
 // TestSecretsByFileAreKeptSecret runs on a database and a cache of somebody else's, whose addresses are in files that the user
 // whom Snug becomes could not read. It works through any number of lives of chat, and the passwords are nowhere to be seen.
 func TestSecretsByFileAreKeptSecret(t *testing.T) {
+	t.Parallel()
 	theirs := start(t, dataIn(t))
 	theirs.healthy()
 	password := passwordOf(theirs)
@@ -163,6 +164,7 @@ func (r *running) snugIn(environ []string, args ...string) (string, int) {
 
 // TestErrorsHideTheDatabasesPassword: it is wrong, or its server is nowhere.
 func TestErrorsHideTheDatabasesPassword(t *testing.T) {
+	t.Parallel()
 	theirs := start(t, dataIn(t))
 	theirs.healthy()
 	for what, address := range map[string]string{

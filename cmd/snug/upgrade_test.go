@@ -112,6 +112,7 @@ func (r *running) mustRefuse(service, reason string) {
 
 // TestDataOfANewerSnug: the older one changes nothing and says what to run; the newer one goes on where it was.
 func TestDataOfANewerSnug(t *testing.T) {
+	t.Parallel()
 	newer := buildWithMigrations(t, "v9.0.0", map[string]string{"00099_later.sql": "CREATE TABLE later ();"})
 	data := dataIn(t)
 	guest := filepath.Join(data, guestFolder, "bot.toml")
@@ -159,6 +160,7 @@ func TestDataOfANewerSnug(t *testing.T) {
 
 // TestMigrationThatFails: nothing is changed, the health and the log say what to do, and the Snug from before goes on.
 func TestMigrationThatFails(t *testing.T) {
+	t.Parallel()
 	newer := buildWithMigrations(t, "v9.0.0", map[string]string{
 		"00098_good.sql": "CREATE TABLE good (); UPDATE users SET display_name = 'changed';",
 		"00099_bad.sql":  "ALTER TABLE nowhere ADD COLUMN x int;",
@@ -199,6 +201,7 @@ func TestMigrationThatFails(t *testing.T) {
 
 // TestMigrationCutShort stops and kills everything in the middle of a migration; the next start ends it.
 func TestMigrationCutShort(t *testing.T) {
+	t.Parallel()
 	newer := buildWithMigrations(t, "v9.0.0", map[string]string{"00099_slow.sql": "CREATE TABLE slow (); SELECT pg_sleep(2);"})
 	data := dataIn(t)
 	m := &member{r: start(t, data)}
