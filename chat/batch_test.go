@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -127,5 +129,32 @@ func TestWhatGoesIntoAFile(t *testing.T) {
 				t.Fatalf("a reader gets %v", items)
 			}
 		}
+	}
+}
+
+// What is in files is bounded, and there is room again when nobody has them any more.
+func TestFilesOfFramesAreBounded(t *testing.T) {
+	var files frameFiles
+	frames := make([]byte, filedAtOnce/4)
+	put := func() *frameFile {
+		file, err := files.put(frames)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	kept := []*frameFile{put(), put(), put(), put()}
+	if slices.Contains(kept, nil) || put() != nil {
+		t.Fatalf("%d bytes are in files", files.bytes.Load())
+	}
+	runtime.KeepAlive(kept)
+	kept = nil
+	for deadline := time.Now().Add(10 * time.Second); files.bytes.Load() > 0; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes stay in files", files.bytes.Load())
+		}
+	}
+	if put() == nil {
+		t.Error("there is no room afterwards")
 	}
 }

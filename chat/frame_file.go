@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +18,29 @@ const (
 	filedBytes   = 32 << 10
 	filedReaders = 16
 )
+
+// filedAtOnce is how many bytes may be in files at once. They are beside the memory that the collector counts, until it finds
+// that nobody has the file any more.
+const filedAtOnce = 16 << 20
+
+// frameFiles counts the bytes that are in files.
+type frameFiles struct{ bytes atomic.Int64 }
+
+// put returns a file of frames, which is closed when nobody has it any more; nil if there is too much in files already.
+func (f *frameFiles) put(frames []byte) (*frameFile, error) {
+	size := int64(len(frames))
+	if f.bytes.Add(size) > filedAtOnce {
+		f.bytes.Add(-size)
+		return nil, nil
+	}
+	file, err := newFrameFile(frames)
+	if err != nil {
+		f.bytes.Add(-size)
+		return nil, err
+	}
+	runtime.AddCleanup(file, func(size int64) { f.bytes.Add(-size) }, size)
+	return file, nil
+}
 
 // newFrameFile returns a file of frames, which is closed when nobody has it any more.
 func newFrameFile(frames []byte) (*frameFile, error) {

@@ -23,6 +23,7 @@ type hub struct {
 	recent   *recentMessages
 	catchup  *catchup
 	turns    *turns
+	files    frameFiles
 	ops      chan func()
 	ended    chan struct{} // closed when run takes no more ops
 	backlog  backlog
@@ -212,7 +213,7 @@ func (h *hub) handOn(r *run) {
 
 // file puts the frames of a run into a file. Without one they are written from where they are.
 func (h *hub) file(r *run) {
-	file, err := newFrameFile(r.frames)
+	file, err := h.files.put(r.frames)
 	if err != nil {
 		h.Logger.Debug("frames are copied for each reader", "error", err)
 		return
