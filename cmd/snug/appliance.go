@@ -96,7 +96,7 @@ func (a *appliance) answer(ctx context.Context, table *supervisor.Supervisor, jo
 func (a *appliance) settle(ctx context.Context, table *supervisor.Supervisor) error {
 	for snapshot := range table.Watch(ctx) {
 		if snapshot.Condition == supervisor.ConditionHealthy {
-			giveBackMemory(a.log)
+			settleMemory(a.log)
 			break
 		}
 	}

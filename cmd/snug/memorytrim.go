@@ -17,10 +17,15 @@ import (
 // supervisorGC is GOGC for the supervisor: its heap is small and seldom written to, so a tight one costs nothing.
 const supervisorGC = 25
 
-// giveBackMemory is called in the supervisor once the start is over. It gives back what only the start needed: the
-// heap, and the pages of the program, of which most belong to chat and are never used again here.
-func giveBackMemory(log *slog.Logger) {
+// settleMemory is called in the supervisor once the start is over. It gives back what only the start needed: of the pages of
+// the program most belong to chat and are never used again here.
+func settleMemory(log *slog.Logger) {
 	debug.SetGCPercent(supervisorGC)
+	giveBackMemory(log)
+}
+
+// giveBackMemory gives back what is not in use: of the heap, and of the program.
+func giveBackMemory(log *slog.Logger) {
 	debug.FreeOSMemory()
 	giveBackProgram(log)
 }
@@ -44,8 +49,7 @@ func chatMemory(gogc string, log *slog.Logger) chat.Memory {
 		Flood: func() { collect(floodGarbage) },
 		Rest: func() {
 			collect(chatGarbage)
-			debug.FreeOSMemory()
-			giveBackProgram(log)
+			giveBackMemory(log)
 		},
 	}
 }

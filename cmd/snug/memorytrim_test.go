@@ -42,5 +42,5 @@ func TestAProgramGoesOnWithoutItsPages(t *testing.T) {
 	if len(cleanMappings(smaps)) == 0 {
 		t.Fatal("found no pages of this program")
 	}
-	giveBackMemory(slog.New(slog.DiscardHandler))
+	settleMemory(slog.New(slog.DiscardHandler))
 }
