@@ -159,13 +159,13 @@ func (b *batch) wrote(n int) {
 	}
 }
 
-// writeAll writes in pieces, each of which must be taken in time: a slow client is one that takes little, not one that is
+// writeAll writes a part at a time, each of which must be taken in time: a slow client is one that takes little, not one that is
 // sent much.
 func (b *batch) writeAll(to net.Conn, limit time.Duration) error {
-	const piece = 64 << 10
+	const atOnce = 64 << 10
 	for len(b.left()) > 0 {
 		chunk := b.left()[0].bytes
-		n := min(len(chunk), piece)
+		n := min(len(chunk), atOnce)
 		if err := to.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 			return err
 		}
