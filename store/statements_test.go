@@ -260,19 +260,26 @@ func TestRoundTripsOfABatch(t *testing.T) {
 	}
 }
 
+// writersTx is a transaction with the settings of the writer's, to the end of the test.
+func writersTx(t *testing.T, in instance) pgx.Tx {
+	t.Helper()
+	tx, err := in.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	if _, err := tx.Exec(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
 // With few messages, counted, a plan that reads all of them would look cheapest, and be kept when they are many.
 func TestPlansReadByIndex(t *testing.T) {
 	in := newInstance(t)
 	in.say(t, in.owner, in.general, "a", "b", "c")
 	in.must(t, "ANALYZE")
-	tx, err := in.pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
-	if _, err := tx.Exec(t.Context(), settings); err != nil {
-		t.Fatal(err)
-	}
+	tx := writersTx(t, in)
 	ids := make([][16]byte, 100)
 	for statement, args := range map[string][]any{
 		lockChannels: {ids}, messagesByID: {ids}, storeBatch: {ids, ids, ids, ids, make([]string, 100), ids, make([]bool, 100), make([]string, 100), make([]string, 100)},
@@ -280,13 +287,12 @@ func TestPlansReadByIndex(t *testing.T) {
 		countReplies:        {ids, maxParticipants}, parentsOf: {ids},
 		storeMentions: {ids, make([]string, 100), ids, ids, ids, false},
 	} {
-		rows, _ := tx.Query(t.Context(), "EXPLAIN "+statement, args...)
-		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan, err := explained(t.Context(), tx, recorded{statement, args})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if all := strings.Join(plan, "\n"); strings.Contains(all, "Seq Scan") || strings.Contains(all, "JIT") {
-			t.Errorf("%s\n%s", statement, all)
+		if plan == "" || strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "JIT") {
+			t.Errorf("%s\n%s", statement, plan)
 		}
 	}
 }
@@ -295,14 +301,7 @@ func TestPlansReadByIndex(t *testing.T) {
 // not go through those of the channel.
 func TestPlansOfANewInstanceFindMessagesByTheirKeys(t *testing.T) {
 	in := newInstance(t)
-	tx, err := in.pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
-	if _, err := tx.Exec(t.Context(), settings); err != nil {
-		t.Fatal(err)
-	}
+	tx := writersTx(t, in)
 	const types, nothing = "uuid[], uuid[], uuid[], uuid[], text[], uuid[], boolean[], text[], text[]", "'{}', '{}', '{}', '{}', '{}', NULL, NULL, NULL, NULL"
 	for name, s := range map[string]struct{ sql, types, nothing string }{
 		"plain": {storeBatch, types, nothing},
@@ -311,20 +310,18 @@ func TestPlansOfANewInstanceFindMessagesByTheirKeys(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), fmt.Sprintf("PREPARE %s (%s) AS %s", name, s.types, s.sql)); err != nil {
 			t.Fatal(err)
 		}
-		rows, _ := tx.Query(t.Context(), fmt.Sprintf("EXPLAIN EXECUTE %s (%s)", name, s.nothing))
-		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan, err := explained(t.Context(), tx, recorded{sql: fmt.Sprintf("EXECUTE %s (%s)", name, s.nothing)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := strings.Join(plan, "\n")
 		for _, key := range []string{"messages_pkey", "messages_author_client_key"} {
-			if !strings.Contains(all, key) {
-				t.Errorf("%s: %s is not used\n%s", name, key, all)
+			if !strings.Contains(plan, key) {
+				t.Errorf("%s: %s is not used\n%s", name, key, plan)
 			}
 		}
 		for _, other := range []string{"messages_channel_seq_key", "messages_thread_idx", "messages_changed_idx", "Seq Scan"} {
-			if strings.Contains(all, other) {
-				t.Errorf("%s: there is %s\n%s", name, other, all)
+			if strings.Contains(plan, other) {
+				t.Errorf("%s: there is %s\n%s", name, other, plan)
 			}
 		}
 	}
