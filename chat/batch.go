@@ -19,7 +19,7 @@ type batch struct {
 	copied  []byte   // where the small ones are
 	joined  bool     // the last chunk is the end of copied
 	buffers [][]byte // chunks that are written at once
-	attempt func(fd uintptr) bool
+	attempt func(fd uintptr)
 	err     error // of attempt
 }
 
@@ -34,10 +34,7 @@ const chunksAtOnce = 1024
 
 func newBatch() *batch {
 	b := &batch{}
-	b.attempt = func(fd uintptr) bool {
-		b.err = b.writeSome(int(fd))
-		return true // whatever came of it: nobody waits here for a slow client
-	}
+	b.attempt = func(fd uintptr) { b.err = b.writeSome(int(fd)) }
 	return b
 }
 
@@ -73,12 +70,14 @@ func (b *batch) add(p piece) {
 // left are the chunks that are not written.
 func (b *batch) left() []piece { return b.chunks[b.written:] }
 
-// writeNow writes as much as the kernel takes at once.
+// writeNow writes as much as the kernel takes at once. It must be the only one that writes: Control keeps the descriptor from
+// being closed meanwhile, and no more. RawConn's Write would make ready to wait, which costs more than all else here beside
+// the system call.
 func (b *batch) writeNow(to syscall.RawConn) error {
 	if len(b.left()) == 0 {
 		return nil
 	}
-	if err := to.Write(b.attempt); err != nil {
+	if err := to.Control(b.attempt); err != nil {
 		return err
 	}
 	return b.err

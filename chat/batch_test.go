@@ -115,7 +115,7 @@ func TestWhatGoesIntoAFile(t *testing.T) {
 		id := uuid.New()
 		var readers []*conn
 		for range c.readers {
-			reader := &conn{out: newOutbox(1<<20, func() {})}
+			reader := unread(&conn{}, 1<<20)
 			h.channel(id).conns[reader] = true
 			readers = append(readers, reader)
 		}

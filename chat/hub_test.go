@@ -35,15 +35,15 @@ func runHub(t *testing.T) *hub {
 	return h
 }
 
-// A message that is stored after a socket's channels were read, and handed on before the socket is known to the hub, is
-// one that the socket has missed.
-// unread is the outbox of a socket that never has its turn.
-func unread(limit int) *outbox {
-	o := newOutbox(limit, nil)
-	o.begin()
-	return o
+// unread makes a socket one that never has its turn.
+func unread(c *conn, limit int) *conn {
+	c.out.limit = limit
+	c.out.begin()
+	return c
 }
 
+// A message that is stored after a socket's channels were read, and handed on before the socket is known to the hub, is
+// one that the socket has missed.
 func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
 	h, channel := runHub(t), uuid.New()
 	h.committed([]store.Message{{ChannelID: channel, Seq: 5, CreatedRev: 5, Rev: 5}}, nil)
@@ -51,7 +51,7 @@ func TestWelcomeKnowsOfMessagesThatTheDatabaseReadDidNot(t *testing.T) {
 	for seen := int64(0); seen < 5; {
 		h.do(func() { seen = h.channel(channel).head })
 	}
-	c := &conn{out: unread(1 << 20), channels: map[uuid.UUID]int64{}}
+	c := unread(&conn{channels: map[uuid.UUID]int64{}}, 1<<20)
 	h.welcome(c, welcomeFrame{Channels: []store.Membership{{Channel: store.Channel{ID: channel, LastSeq: 4, LastRev: 4}}}}, nil)
 	items, _ := c.out.take()
 	if got := items[0].begin; len(got) != 1 || got[0] != (begin{channel: channel, cursor: 4, last: 5, seq: 4, resumed: true}) {
@@ -64,7 +64,7 @@ func TestASocketOfALoginThatHasJustEndedIsClosed(t *testing.T) {
 	h := runHub(t)
 	login := identity{Session: store.Session{ID: uuid.New()}}
 	h.endSession(login.Session.ID)
-	late, other := &conn{out: unread(1), who: login}, &conn{out: unread(1)}
+	late, other := unread(&conn{who: login}, 1), unread(&conn{}, 1)
 	if !h.enter(late) || !h.enter(other) {
 		t.Fatal("the hub is ending")
 	}
@@ -79,7 +79,7 @@ func TestASocketOfALoginThatHasJustEndedIsClosed(t *testing.T) {
 // Word of who has come and who has gone may come late, in another order and twice. What counts is the rev.
 func TestLateWordOfAMove(t *testing.T) {
 	h, channel, user := runHub(t), uuid.New(), uuid.New()
-	c := &conn{out: unread(1 << 20), channels: map[uuid.UUID]int64{}, who: identity{User: store.User{ID: user}}}
+	c := unread(&conn{channels: map[uuid.UUID]int64{}, who: identity{User: store.User{ID: user}}}, 1<<20)
 	if !h.enter(c) {
 		t.Fatal("the hub is ending")
 	}
@@ -108,7 +108,7 @@ func TestLateWordOfAMove(t *testing.T) {
 	// Whoever says hello at that moment has read the memberships as they were before.
 	joined(10)
 	left(11)
-	late := &conn{out: unread(1 << 20), channels: map[uuid.UUID]int64{}, who: c.who}
+	late := unread(&conn{channels: map[uuid.UUID]int64{}, who: c.who}, 1<<20)
 	h.welcome(late, welcomeFrame{Channels: []store.Membership{{Channel: store.Channel{ID: channel, LastRev: 10}}}}, nil)
 	if items, _ := late.out.take(); len(late.channels) != 0 || strings.Contains(string(items[0].frame), channel.String()) {
 		t.Errorf("who has left is welcomed to %v: %s", late.channels, items[0].frame)

@@ -53,8 +53,6 @@ type ending struct {
 	answer time.Duration // how long the client may take to answer; zero is closeWait
 }
 
-func newOutbox(limit int, due func()) *outbox { return &outbox{limit: limit, due: due} }
-
 // put adds an item, unless the connection is being closed.
 func (o *outbox) put(it item) {
 	if o.add(it) {

@@ -29,12 +29,20 @@ const frameLimit = 128 << 10
 type conn struct {
 	server *Server
 	net    net.Conn
-	early  []byte          // what the client has sent with the request
-	raw    syscall.RawConn // under net, for writes that do not wait; nil if what is written is encrypted first
+	early  []byte // what the client has sent with the request
 	who    identity
-	out    *outbox
-	turns  *turns
-	gone   chan struct{} // closed when serveSocket is about to return
+
+	// What each delivery needs is together, and so in the processor's cache at once.
+	out outbox
+	raw syscall.RawConn // under net, for writes that do not wait; nil if what is written is encrypted first
+
+	// Of the turn alone.
+	delivery delivery
+	fetching bool
+	resuming bool // the client is not told yet that it has what it missed
+
+	turns *turns
+	gone  chan struct{} // closed when serveSocket is about to return
 
 	ctx    context.Context // ends when what the client still wants done is not worth waiting for
 	cancel context.CancelFunc
@@ -44,11 +52,6 @@ type conn struct {
 	readEnded chan struct{}  // closed when the reader has ended
 	written   chan struct{}  // closed when nothing more is written
 	unwritten sync.Once      // closes written
-
-	// Of the turn alone.
-	delivery delivery
-	fetching bool
-	resuming bool // the client is not told yet that it has what it missed
 
 	// Of the reader alone.
 	greeted bool
@@ -143,7 +146,7 @@ func (s *Server) serveSocket(netConn net.Conn, early []byte, who identity) {
 	}
 	defer s.rest.later()
 	s.rest.later()
-	c.out = newOutbox(s.tuning.outbox, func() { c.turns.give(c) })
+	c.out.limit, c.out.due = s.tuning.outbox, func() { c.turns.give(c) }
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer close(c.gone)
 	s.metrics.sockets.Inc()
