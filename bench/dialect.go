@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -70,7 +71,9 @@ func (d snugDialect) kind(_ *load.Client, frame []byte) kind {
 }
 
 func (d snugDialect) appendSend(dst []byte, body string) []byte {
-	return fmt.Appendf(dst, `{"type":"send","client_id":%q,"channel_id":%q,"body":%q}`, uuid.New(), d.channel, body)
+	dst = append(append(dst, `{"type":"send","client_id":"`...), uuid.NewString()...)
+	dst = append(append(dst, `","channel_id":"`...), d.channel.String()...)
+	return append(strconv.AppendQuote(append(dst, `","body":`...), body), '}')
 }
 
 // socketIODialect is Socket.IO's protocol over the WebSocket alone:
