@@ -68,13 +68,13 @@ async function setUp(count) {
     connect: (hello) => Object.assign(world.wire, { hello }),
   });
   await world.workspace.start();
-  world.workspace.timeline(CHANNEL);
+  world.workspace.timelines.of(CHANNEL);
   await settled();
   world.welcome = () => {
     world.wire.become("online");
     world.wire.gets({ type: "welcome", channels: [world.channel()], online: ["mia"] });
   };
-  world.seqs = () => world.workspace.timeline(CHANNEL).messages.map(({ seq }) => seq);
+  world.seqs = () => world.workspace.timelines.of(CHANNEL).messages.map(({ seq }) => seq);
   return world;
 }
 

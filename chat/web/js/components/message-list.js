@@ -79,7 +79,7 @@ export class MessageList extends HTMLElement {
   /** Shows one message of the channel, wherever it is. */
   async visit(seq) {
     this.#target = seq;
-    await this.#workspace.visit(this.#channelId, seq);
+    await this.#workspace.timelines.visit(this.#channelId, seq);
     this.#showTarget();
   }
 
@@ -103,7 +103,7 @@ export class MessageList extends HTMLElement {
   #toNewest() {
     if (this.#timeline.past) {
       this.#placed = false;
-      this.#workspace.returnToNewest(this.#channelId);
+      this.#workspace.timelines.returnToNewest(this.#channelId);
     } else {
       this.toBottom();
     }
@@ -124,7 +124,7 @@ export class MessageList extends HTMLElement {
   }
 
   get #timeline() {
-    return this.#workspace.timeline(this.#channelId);
+    return this.#workspace.timelines.of(this.#channelId);
   }
 
   #timelineChanged() {
@@ -265,7 +265,7 @@ export class MessageList extends HTMLElement {
       return;
     }
     this.#loadingOlder = true;
-    await this.#workspace.loadOlder(this.#channelId);
+    await this.#workspace.timelines.loadOlder(this.#channelId);
     this.#loadingOlder = false;
   }
 
@@ -273,7 +273,7 @@ export class MessageList extends HTMLElement {
     if (!this.#loadingNewer && this.#placed) {
       this.#loadingNewer = true;
       this.#atBottom = false;
-      await this.#workspace.loadNewer(this.#channelId);
+      await this.#workspace.timelines.loadNewer(this.#channelId);
       this.#loadingNewer = false;
     }
   }

@@ -30,7 +30,7 @@ const effects = {
     workspace.setReactions(channelId, messageId, reactions);
   },
   gap(workspace, { channel_id: channelId, from, to }) {
-    workspace.gap(channelId, from, to);
+    workspace.timelines.gap(channelId, from, to);
   },
   channel(workspace, { channel, channel_id: channelId, removed }) {
     if (removed) {

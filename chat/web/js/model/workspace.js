@@ -4,22 +4,8 @@ import { calls } from "./mentions.js";
 import { Outbox } from "./outbox.js";
 import { avatarColours } from "./people.js";
 import { isShownInChannel, Thread } from "./thread.js";
-import { Timeline } from "./timeline.js";
-
-const PAGE_SIZE = 50;
-const LARGEST_PAGE_SIZE = 200;
-
-/** How many messages are read above the first unread one, so that it has company. */
-const READ_BEFORE_UNREAD = 20;
-
-/** With more than this missing, the newest page is read instead of all that was missed. */
-const CATCH_UP_LIMIT = 400;
-
-/** What a live frame is given to fill a gap by itself before the messages are read over HTTP. */
-const GAP_PATIENCE_MS = 300;
-
-const TYPING_SHOWN_MS = 5_000;
-const TYPING_TOLD_EVERY_MS = 3_000;
+import { LARGEST_PAGE_SIZE, Timelines } from "./timelines.js";
+import { Typing } from "./typing.js";
 
 /**
  * All that the client knows of the workspace, kept true by HTTP and the connection; without DOM.
@@ -34,17 +20,15 @@ export class Workspace extends EventTarget {
   channels = new Map();
   online = new Set();
   outbox;
+  timelines;
   connection;
 
   #api;
   #patiently;
   #colours = new Map();
   #meeting = false;
-  #timelines = new Map();
   #thread = null;
-  #typing = new Map();
-  #typingTold = new Map();
-  #catchingUp = new Set();
+  #typing = new Typing();
   #keptUnread = new Set();
 
   /** connect(hello) makes the Connection; patiently(read) repeats a read until it is answered. */
@@ -56,6 +40,12 @@ export class Workspace extends EventTarget {
     this.#patiently = patiently;
     this.outbox = new Outbox({ storage, transmit: (item) => this.#transmit(item) });
     this.outbox.addEventListener("change", (event) => this.#tell("outbox", event.detail));
+    this.timelines = new Timelines({
+      readPage: (channelId, page) => this.#read(() => api.messages(channelId, page)),
+      unreadIn: (channelId) => this.channels.get(channelId)?.unread ?? 0,
+    });
+    this.timelines.addEventListener("change", (event) => this.#timelineChanged(event.detail.channelId));
+    this.#typing.addEventListener("change", (event) => this.#tell("typing", event.detail));
     this.connection = connect(() => this.#hello());
     this.connection.addEventListener("frame", (event) => applyFrame(this, event.detail));
     this.connection.addEventListener("state", () => this.#connectionChanged());
@@ -93,8 +83,8 @@ export class Workspace extends EventTarget {
 
   /** Forgets a channel that is none of this person's any more. */
   removeChannel(channelId) {
-    this.#timelines.delete(channelId);
-    this.#typing.delete(channelId);
+    this.timelines.forget(channelId);
+    this.#typing.forget(channelId);
     if (this.channels.delete(channelId)) {
       this.#tell("channels");
     }
@@ -178,79 +168,9 @@ export class Workspace extends EventTarget {
 
   // Messages.
 
-  /** The timeline of a channel; reading it begins with the first call. */
-  timeline(channelId) {
-    let timeline = this.#timelines.get(channelId);
-    if (!timeline) {
-      timeline = new Timeline();
-      this.#timelines.set(channelId, timeline);
-      this.#begin(channelId, timeline);
-    }
-    return timeline;
-  }
-
-  async #begin(channelId, timeline) {
-    const wanted = (this.channels.get(channelId)?.unread ?? 0) + READ_BEFORE_UNREAD;
-    const limit = Math.min(Math.max(wanted, PAGE_SIZE), LARGEST_PAGE_SIZE);
-    const page = await this.#page(channelId, { limit });
-    if (page) {
-      timeline.begin(page);
-      this.#timelineChanged(channelId);
-    }
-  }
-
-  /** Reads a page of older messages in front of those held. */
-  async loadOlder(channelId) {
-    const timeline = this.timeline(channelId);
-    const before = timeline.messages[0]?.seq;
-    if (!timeline.hasOlder || before === undefined) {
-      return;
-    }
-    const page = await this.#page(channelId, { before, limit: PAGE_SIZE });
-    if (page && timeline.messages[0]?.seq === before) {
-      timeline.prepend(page);
-      this.#timelineChanged(channelId);
-    }
-  }
-
-  /** Reads the messages around one, which may be far in the past. */
-  async visit(channelId, seq) {
-    const timeline = this.timeline(channelId);
-    if (timeline.loaded && timeline.messages.some((message) => message.seq === seq)) {
-      this.#timelineChanged(channelId);
-      return;
-    }
-    const page = await this.#page(channelId, { around: seq, limit: PAGE_SIZE });
-    if (page) {
-      timeline.beginInPast(page);
-      await this.loadNewer(channelId);
-      this.#timelineChanged(channelId);
-    }
-  }
-
-  /** Reads a page of newer messages behind those held of the past. */
-  async loadNewer(channelId) {
-    const timeline = this.timeline(channelId);
-    const after = timeline.last;
-    const page = timeline.past && (await this.#page(channelId, { after, limit: PAGE_SIZE }));
-    if (page && timeline.past && timeline.last === after) {
-      timeline.append(page);
-      this.#timelineChanged(channelId);
-    }
-  }
-
-  /** Goes from the past to the newest messages. */
-  async returnToNewest(channelId) {
-    await this.#begin(channelId, this.timeline(channelId));
-  }
-
   /** Searches messages; a failure is the caller's. */
   search(query, cursor) {
     return this.#api.search({ q: query, ...(cursor && { cursor }) });
-  }
-
-  #page(channelId, page) {
-    return this.#read(() => this.#api.messages(channelId, page));
   }
 
   /** Reads something; null when it may not be read, which the person is told. */
@@ -267,42 +187,25 @@ export class Workspace extends EventTarget {
   receive(message) {
     this.#meet(message.author.id);
     this.#count(message);
-    const timeline = this.#timelines.get(message.channel_id);
-    const changed = timeline?.receive(message);
     if (message.author.id === this.me.id && message.client_id) {
       this.outbox.acknowledge(message.client_id, message.seq);
     }
-    this.stopTyping(message.channel_id, message.author.id);
-    if (changed || !timeline) {
-      this.#timelineChanged(message.channel_id);
-    }
-    this.#fillLater(message.channel_id);
+    this.#typing.stop(message.channel_id, message.author.id);
+    this.timelines.receive(message);
     this.#changeThread(this.#thread?.receive(message));
   }
 
   /** Takes an edited or deleted message. */
   update(message) {
-    if (this.#timelines.get(message.channel_id)?.update(message)) {
-      this.#timelineChanged(message.channel_id);
-    }
+    this.timelines.update(message);
     this.#changeThread(this.#thread?.update(message));
   }
 
   /** Takes all the reactions that a message has now. */
   setReactions(channelId, messageId, reactions) {
-    const held = this.#timelines.get(channelId)?.find(messageId) ?? this.#thread?.find(messageId);
+    const held = this.timelines.find(channelId, messageId) ?? this.#thread?.find(messageId);
     if (held) {
       this.update({ ...held, reactions });
-    }
-  }
-
-  /** These messages were not sent: new ones are read as what is missing, and among older ones some have changed. */
-  gap(channelId, from, to) {
-    const timeline = this.#timelines.get(channelId);
-    if (timeline?.loaded && from <= timeline.last) {
-      this.#begin(channelId, timeline);
-    } else {
-      this.promise(channelId, to);
     }
   }
 
@@ -354,19 +257,13 @@ export class Workspace extends EventTarget {
     }
   }
 
-  /** Notes that a channel goes up to `seq`, and reads what is missing. */
-  promise(channelId, seq) {
-    this.#timelines.get(channelId)?.promise(seq);
-    this.#fillLater(channelId);
-  }
-
   /** After a reconnect: all that was missed has been replayed; what is missing still is read now. */
   resumed() {
     if (this.#thread) {
       this.openThread(this.#thread.message ?? { id: this.#thread.id, channel_id: this.#thread.channelId });
     }
     for (const channel of this.channels.values()) {
-      this.promise(channel.id, channel.last_seq);
+      this.timelines.promise(channel.id, channel.last_seq);
     }
     this.outbox.flush();
   }
@@ -387,31 +284,8 @@ export class Workspace extends EventTarget {
     }
   }
 
-  #fillLater(channelId) {
-    const timeline = this.#timelines.get(channelId);
-    if (timeline?.loaded && timeline.missing > 0 && !this.#catchingUp.has(channelId)) {
-      this.#catchingUp.add(channelId);
-      setTimeout(() => this.#fill(channelId, timeline), GAP_PATIENCE_MS);
-    }
-  }
-
-  async #fill(channelId, timeline) {
-    if (timeline.missing > CATCH_UP_LIMIT) {
-      await this.#begin(channelId, timeline);
-    } else if (timeline.missing > 0) {
-      const page = await this.#page(channelId, { after: timeline.last, limit: LARGEST_PAGE_SIZE });
-      if (page) {
-        timeline.append(page);
-        this.#timelineChanged(channelId);
-      }
-    }
-    this.#catchingUp.delete(channelId);
-    this.#fillLater(channelId);
-  }
-
   #timelineChanged(channelId) {
-    const timeline = this.#timelines.get(channelId);
-    this.outbox.placed(channelId, timeline ? timeline.last : Infinity);
+    this.outbox.placed(channelId, this.timelines.heldUpTo(channelId));
     this.#tell("timeline", { channelId });
   }
 
@@ -419,15 +293,13 @@ export class Workspace extends EventTarget {
 
   /** parentId: of a reply, what its thread is about. */
   send(channelId, body, parentId = null, files = []) {
-    this.#typingTold.delete(channelId);
+    this.#typing.sent(channelId);
     return this.outbox.add(channelId, body, parentId, files);
   }
 
   /** Tells the others that this person is writing, not more often than needed. */
   tellTyping(channelId) {
-    const now = Date.now();
-    if (now - (this.#typingTold.get(channelId) ?? 0) >= TYPING_TOLD_EVERY_MS) {
-      this.#typingTold.set(channelId, now);
+    if (this.#typing.isDue(channelId)) {
       this.connection.send({ type: "typing", channel_id: channelId });
     }
   }
@@ -465,37 +337,19 @@ export class Workspace extends EventTarget {
   // Typing of others.
 
   startTyping(channelId, userId) {
-    if (userId === this.me.id) {
-      return;
-    }
-    const inChannel = this.#typing.get(channelId) ?? new Map();
-    this.#typing.set(channelId, inChannel);
-    clearTimeout(inChannel.get(userId));
-    inChannel.set(userId, setTimeout(() => this.stopTyping(channelId, userId), TYPING_SHOWN_MS));
-    this.#tell("typing", { channelId });
-  }
-
-  stopTyping(channelId, userId) {
-    const inChannel = this.#typing.get(channelId);
-    if (inChannel?.has(userId)) {
-      clearTimeout(inChannel.get(userId));
-      inChannel.delete(userId);
-      this.#tell("typing", { channelId });
+    if (userId !== this.me.id) {
+      this.#typing.start(channelId, userId);
     }
   }
 
   typingIn(channelId) {
-    const ids = Array.from(this.#typing.get(channelId)?.keys() ?? []);
-    return ids.map((id) => this.users.get(id)).filter(Boolean);
+    return this.#typing.writersIn(channelId).map((id) => this.users.get(id)).filter(Boolean);
   }
 
   // The connection.
 
   #hello() {
-    const lastSeq = (channel) => {
-      const timeline = this.#timelines.get(channel.id);
-      return timeline?.loaded && !timeline.past ? timeline.last : channel.last_seq;
-    };
+    const lastSeq = (channel) => this.timelines.followedUpTo(channel.id) ?? channel.last_seq;
     const resume = Object.fromEntries(Array.from(this.channels.values(), (channel) => [channel.id, lastSeq(channel)]));
     return { type: "hello", resume };
   }

@@ -145,7 +145,7 @@ export class WorkspacePage extends HTMLElement {
     on("message-react", ({ message, emoji }) => workspace.react(message, emoji));
     on("collection", ({ kind }) => this.#collection.open(kind, this.#channelId));
     this.#composer.addEventListener("edit-last", () => {
-      const mine = workspace.timeline(this.#channelId).messages.findLast((message) => message.author.id === workspace.me.id && !message.deleted_at);
+      const mine = workspace.timelines.of(this.#channelId).messages.findLast((message) => message.author.id === workspace.me.id && !message.deleted_at);
       if (mine) {
         this.#composer.edit(mine);
       }
