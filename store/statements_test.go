@@ -297,11 +297,22 @@ func TestPlansReadByIndex(t *testing.T) {
 	}
 }
 
-// Plans that are made while an instance is new are kept when it has many messages: each finds these by their own keys, and does
-// not go through those of the channel.
-func TestPlansOfANewInstanceFindMessagesByTheirKeys(t *testing.T) {
+// Plans that are made while an instance is new are kept when it has many messages: each finds these and the members by their own
+// keys, and does not go through those of the channel; also if many have just come, and nobody has counted them.
+func TestPlansOfANewInstanceFindAllByTheirKeys(t *testing.T) {
 	in := newInstance(t)
+	findsAllByTheirKeys(t, in)
+	in.must(t, `WITH come AS (
+			INSERT INTO users (id, username, display_name, role, password_hash)
+			SELECT gen_random_uuid(), 'user' || n, 'User', 'member', '' FROM generate_series(1, 1000) n RETURNING id
+		) INSERT INTO channel_members (channel_id, user_id) SELECT $1, id FROM come`, in.general)
+	findsAllByTheirKeys(t, in)
+}
+
+func findsAllByTheirKeys(t *testing.T, in instance) {
+	t.Helper()
 	tx := writersTx(t, in)
+	defer tx.Exec(t.Context(), "DEALLOCATE ALL")
 	const types, nothing = "uuid[], uuid[], uuid[], uuid[], text[], uuid[], boolean[], text[], text[]", "'{}', '{}', '{}', '{}', '{}', NULL, NULL, NULL, NULL"
 	for name, s := range map[string]struct{ sql, types, nothing string }{
 		"plain": {storeBatch, types, nothing},
@@ -314,12 +325,12 @@ func TestPlansOfANewInstanceFindMessagesByTheirKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{"messages_pkey", "messages_author_client_key"} {
+		for _, key := range []string{"messages_pkey", "messages_author_client_key", "channel_members_pkey"} {
 			if !strings.Contains(plan, key) {
 				t.Errorf("%s: %s is not used\n%s", name, key, plan)
 			}
 		}
-		for _, other := range []string{"messages_channel_seq_key", "messages_thread_idx", "messages_changed_idx", "Seq Scan"} {
+		for _, other := range []string{"messages_channel_seq_key", "messages_thread_idx", "messages_changed_idx", "channel_members_joined_rev_idx", "Seq Scan"} {
 			if strings.Contains(plan, other) {
 				t.Errorf("%s: there is %s\n%s", name, other, plan)
 			}

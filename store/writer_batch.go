@@ -55,7 +55,9 @@ const judgedFrom = `
 		FROM input
 		LEFT JOIN users u ON u.id = input.author_id
 		LEFT JOIN channels c ON c.id = input.channel_id
-		LEFT JOIN channel_members m ON m.channel_id = input.channel_id AND m.user_id = input.author_id
+		LEFT JOIN LATERAL ( -- in the order of the primary key, or another index seems as good while there are few members
+			SELECT user_id FROM channel_members WHERE channel_id = input.channel_id AND user_id >= input.author_id ORDER BY user_id LIMIT 1
+		) m ON m.user_id = input.author_id
 		LEFT JOIN LATERAL ( -- by its id alone: in a small table an index of the channel seems as good, and is kept
 			SELECT seq, channel_id, parent_seq, deleted_at FROM messages WHERE id = input.parent_id LIMIT 1
 		) p ON p.channel_id = input.channel_id AND p.parent_seq IS NULL AND p.deleted_at IS NULL
