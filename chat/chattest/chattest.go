@@ -3,6 +3,7 @@ package chattest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +38,7 @@ type Options struct {
 	ControlSocket string                                  // default: none
 	PublicURL     string                                  // default: none
 	Proxies       string                                  // default: none
+	TLS           *tls.Config                             // default: plain HTTP
 	Files         chat.Files                              // Dir: by default one of its own
 	MaxConns      int32                                   // of the database; default as in the store
 	Tracer        pgx.QueryTracer                         // sees every statement; default: none
@@ -46,7 +48,7 @@ type Options struct {
 
 // Server is a running chat server.
 type Server struct {
-	URL         string // http://127.0.0.1:PORT
+	URL         string // http://127.0.0.1:PORT, or https
 	Addr        string // 127.0.0.1:PORT
 	ReadySocket string
 	DatabaseURL string
@@ -86,11 +88,14 @@ func Launch(t testing.TB, o Options) *Server {
 		DatabaseURL: o.DatabaseURL, Files: o.Files.Dir, Cache: o.Cache, Store: st, done: make(chan struct{}),
 	}
 	s.URL = "http://" + s.Addr
+	if o.TLS != nil {
+		s.URL = "https://" + s.Addr
+	}
 	ready, handover := listenPrivately(t, s.ReadySocket), listenPrivately(t, handoverSocket(o.Run, o.Slot))
 	server, err := o.New(chat.Config{
 		Store: st, Cache: client, Listener: o.Listener, ReadyListener: ready, ControlSocket: o.ControlSocket,
 		Handover: handover, Successor: handoverSocket(o.Run, 1-o.Slot),
-		Files: o.Files, PublicURL: o.PublicURL, Proxies: o.Proxies, Version: "test", Logger: o.Logger,
+		Files: o.Files, TLS: o.TLS, PublicURL: o.PublicURL, Proxies: o.Proxies, Version: "test", Logger: o.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)
