@@ -3,9 +3,11 @@ package chat
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,23 +114,51 @@ func TestWhatGoesIntoAFile(t *testing.T) {
 		filed          bool
 	}{{filedBytes, filedReaders, true}, {filedBytes - 1, filedReaders, false}, {filedBytes, filedReaders - 1, false}} {
 		h := newHub(hubConfig{})
-		id := uuid.New()
-		var readers []*conn
-		for range c.readers {
-			reader := unread(&conn{}, 1<<20)
-			h.channel(id).conns[reader] = true
-			readers = append(readers, reader)
-		}
-		r := &run{channel: id, first: 1, last: 1, frames: make([]byte, c.bytes), ends: []int{c.bytes}}
-		h.handOn(r)
-		if filed := r.file != nil; filed != c.filed {
+		if filed := handsOn(t, h, c.bytes, c.readers).file != nil; filed != c.filed {
 			t.Errorf("%d bytes for %d readers: in a file %v, want %v", c.bytes, c.readers, filed, c.filed)
 		}
-		for _, reader := range readers {
-			if items, _ := reader.out.take(); len(items) != 1 || items[0].run != r {
-				t.Fatalf("a reader gets %v", items)
-			}
+	}
+}
+
+// handsOn has the hub hand on a run of so many bytes to so many readers, and wants each of them to get it.
+func handsOn(t *testing.T, h *hub, size, count int) *run {
+	t.Helper()
+	id := uuid.New()
+	var readers []*conn
+	for range count {
+		reader := unread(&conn{}, 1<<20)
+		h.channel(id).conns[reader] = true
+		readers = append(readers, reader)
+	}
+	r := &run{channel: id, first: 1, last: 1, frames: make([]byte, size), ends: []int{size}}
+	h.handOn(r)
+	for _, reader := range readers {
+		if items, _ := reader.out.take(); len(items) != 1 || items[0].run != r {
+			t.Fatalf("a reader gets %v", items)
 		}
+	}
+	return r
+}
+
+// When the kernel gives no file, the frames are handed on without one, and there is room for others in files as before.
+func TestFramesAreHandedOnWithoutAFile(t *testing.T) {
+	h := newHub(hubConfig{Logger: slog.New(slog.DiscardHandler)})
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	restore := func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) }
+	defer restore()
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	r := handsOn(t, h, filedBytes, filedReaders)
+	restore()
+	if r.file != nil || h.files.bytes.Load() != 0 {
+		t.Errorf("file %v, and %d bytes are taken for it", r.file, h.files.bytes.Load())
+	}
+	if handsOn(t, h, filedBytes, filedReaders).file == nil {
+		t.Error("no file is made when there may be one again")
 	}
 }
 

@@ -163,3 +163,9 @@ func NewRates(burst, perSecond float64) *Rates {
 
 // Take counts once more.
 func (r *Rates) Take(user uuid.UUID, now time.Time) bool { return r.rates.take(user, now) }
+
+// FillFrameFiles leaves no room for more files of frames.
+func (s *Server) FillFrameFiles() { s.hub.files.bytes.Add(filedAtOnce) }
+
+// FrameFileBytes is how much is in files of frames.
+func (s *Server) FrameFileBytes() int64 { return s.hub.files.bytes.Load() }
