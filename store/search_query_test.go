@@ -43,6 +43,11 @@ func TestParseSearch(t *testing.T) {
 			t.Errorf("%q: %v (-want +got)\n%s", text, err, diff)
 		}
 	}
+	for _, text := range []string{strings.Repeat("ä", MaxSearch), strings.Repeat("x ", maxSearchTerms)} {
+		if _, err := ParseSearch(text, searchNow); err != nil {
+			t.Errorf("as much as may be: %v", err)
+		}
+	}
 	for text, say := range map[string]string{
 		"":                       "must have a word",
 		` "" - `:                 "",
