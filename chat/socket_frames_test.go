@@ -80,8 +80,11 @@ func TestFramesThatAClientMayNotSend(t *testing.T) {
 		want error
 	}{
 		"not masked":                {[]byte{0x81, 1, 'x'}, errNotAllowed},
-		"reserved bit":              {append([]byte{0xC1}, text[1:]...), errNotAllowed},
+		"first reserved bit":        {append([]byte{0xC1}, text[1:]...), errNotAllowed},
+		"second reserved bit":       {append([]byte{0xA1}, text[1:]...), errNotAllowed},
+		"third reserved bit":        {append([]byte{0x91}, text[1:]...), errNotAllowed},
 		"unknown opcode":            {clientFrameOf(true, 3, mask, nil), errNotAllowed},
+		"unknown control":           {clientFrameOf(true, 11, mask, nil), errNotAllowed},
 		"continuation of nothing":   {clientFrameOf(true, 0, mask, nil), errNotAllowed},
 		"beginning in a message":    {append(clientFrameOf(false, 1, mask, nil), text...), errNotAllowed},
 		"ping in parts":             {clientFrameOf(false, 9, mask, nil), errNotAllowed},
