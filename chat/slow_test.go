@@ -48,6 +48,27 @@ func TestASlowReaderIsCutOffAndOthersAreServed(t *testing.T) {
 	}
 }
 
+// What a client is answered waits for it like messages: who asks without end and reads nothing is cut off too.
+func TestWhoAsksAndDoesNotReadIsCutOff(t *testing.T) {
+	s := chattest.Start(t, chattest.Options{
+		Listener: smallBuffers{chattest.Listen(t).(*net.TCPListener)},
+		New:      chat.With(chat.Tuning{Write: time.Minute, Outbox: 16 << 10}),
+	})
+	ada := setUp(t, s)
+	asks := ada.dial()
+	if err := asks.ws.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	asks.send(object{"type": "hello"})
+	asks.next("resumed")
+	for range 30_000 {
+		asks.send(object{"type": "ping"})
+	}
+	if last := readUntilCutOff(t, asks); last != 0 {
+		t.Errorf("it is sent message %d", last)
+	}
+}
+
 // sendAndSee sends a long message, and returns when it was acknowledged and delivered.
 func sendAndSee(t *testing.T, s *socket, channel uuid.UUID, seq int64) {
 	t.Helper()
