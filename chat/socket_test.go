@@ -79,12 +79,40 @@ func TestHelloComesFirst(t *testing.T) {
 	if code := ada.dial().closed(); code != 1008 {
 		t.Errorf("a socket that never said hello was closed with %d", code)
 	}
+	alive := ada.dial()
+	stop := alive.pongOften()
+	if code := alive.closed(); code != 1008 {
+		t.Errorf("a socket that sends pongs and no hello was closed with %d", code)
+	}
+	stop()
 	polite, _ := ada.open(nil)
 	polite.send(object{"type": "hello"})
 	if f := polite.next("error"); f.Code != "invalid" {
 		t.Errorf("a second hello gets %+v", f)
 	}
 	polite.alive()
+}
+
+// pongOften sends pongs that nobody asked for until stop is called.
+func (s *socket) pongOften() (stop func()) {
+	done := make(chan struct{})
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_ = s.ws.WriteControl(websocket.PongMessage, nil, time.Now().Add(time.Second))
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		sending.Wait()
+	}
 }
 
 func TestMistakesAreAnswered(t *testing.T) {
@@ -164,8 +192,12 @@ func TestTooMuchEndsTheSocket(t *testing.T) {
 			break // closed already
 		}
 	}
+	_ = adas.ws.WriteJSON(sendFrame(ada.general(), "after the end"))
 	if code := adas.closed(); code != 4429 {
 		t.Errorf("many mistakes close with %d", code)
+	}
+	if m := ada.send(ada.general(), "first"); m.Seq != 1 {
+		t.Errorf("what was sent after too many mistakes is stored: the next message is number %d", m.Seq)
 	}
 	large, _ := ada.open(nil)
 	if err := large.ws.WriteMessage(1, []byte(`"`+strings.Repeat("x", 4<<20)+`"`)); err != nil {
