@@ -47,6 +47,7 @@ func (r *running) snugOutput(input string, args ...string) string {
 }
 
 func TestAdminCommands(t *testing.T) {
+	t.Parallel()
 	r := start(t, dataIn(t))
 	r.healthy()
 	for _, args := range [][]string{{"admin", "user-create", "bob"}, {"admin", "invite"}} {

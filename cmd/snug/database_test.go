@@ -6,6 +6,7 @@ import (
 )
 
 func TestDatabaseCommands(t *testing.T) {
+	t.Parallel()
 	data := dataIn(t)
 	for _, command := range [][]string{{"migrate", "status"}, {"migrate", "up"}, {"psql"}} {
 		if out, code := runSnug(t, data, nil, command...); code != exitFailed || !strings.Contains(out, "there is no Snug on "+data) {

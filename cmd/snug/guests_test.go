@@ -14,6 +14,7 @@ import (
 )
 
 func TestServicesOfTheUser(t *testing.T) {
+	t.Parallel()
 	data := dataIn(t)
 	folder := filepath.Join(data, guestFolder)
 	if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -30,6 +30,7 @@ func (r *running) mustRun(args ...string) string {
 }
 
 func TestCommandsStartStopAndRestart(t *testing.T) {
+	t.Parallel()
 	r := start(t, dataIn(t))
 	r.healthy()
 	m := r.setUp()

@@ -190,6 +190,7 @@ func TestErrorsHideTheDatabasesPassword(t *testing.T) {
 
 // TestSecretsInTheEnvironmentReachNoChild: with -e only the process that was given them shows them.
 func TestSecretsInTheEnvironmentReachNoChild(t *testing.T) {
+	t.Parallel()
 	theirs := start(t, dataIn(t))
 	theirs.healthy()
 	r := start(t, dataIn(t), "SNUG_DATABASE_URL="+databaseOf(theirs, passwordOf(theirs)))

@@ -101,6 +101,7 @@ func (m *member) checkStored() {
 }
 
 func TestApplianceRunsStopsAndRunsAgain(t *testing.T) {
+	t.Parallel()
 	data := dataIn(t)
 	r := start(t, data)
 	r.healthy()
@@ -291,6 +292,7 @@ func (r *running) watchHealth(done <-chan struct{}) {
 }
 
 func TestSecondSnugOnTheSameDataIsRefused(t *testing.T) {
+	t.Parallel()
 	r := start(t, dataIn(t))
 	r.healthy()
 	second := launch(t, r.data)
@@ -364,11 +366,13 @@ func TestClusterOfAnotherMajorIsLeftAlone(t *testing.T) {
 // TestFirstStartKilledAnywhere kills the whole appliance at each stage of its first start; the next start must end
 // whole. Every single file operation is gone through in store/postgres.
 func TestFirstStartKilledAnywhere(t *testing.T) {
+	t.Parallel()
 	for _, stage := range []string{
 		"snug.lock", "postgres.initialising", "secrets/*", "postgres.initialising/*/PG_VERSION",
 		"postgres.initialising/*/postmaster.pid", "postgres", "postgres/postmaster.pid",
 	} {
 		t.Run(strings.NewReplacer("/", " ", "*", "any").Replace(stage), func(t *testing.T) {
+			t.Parallel()
 			data := dataIn(t)
 			r := launch(t, data)
 			r.within(30*time.Second, func() error {
@@ -430,6 +434,7 @@ func TestWaitingPage(t *testing.T) {
 }
 
 func TestRunsAsAnotherUserThanRoot(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")
 	}

@@ -251,10 +251,12 @@ func (r *running) mustStopWithin(limit time.Duration) {
 // TestFirstStartStoppedAnywhere sends SIGTERM at each stage of the first start: it ends soon and cleanly, and the next
 // start ends whole.
 func TestFirstStartStoppedAnywhere(t *testing.T) {
+	t.Parallel()
 	for _, stage := range []string{
 		"postgres.initialising", "postgres.initialising/*/PG_VERSION", "postgres.initialising/*/postmaster.pid", "postgres", "postgres/postmaster.pid",
 	} {
 		t.Run(strings.NewReplacer("/", " ", "*", "any").Replace(stage), func(t *testing.T) {
+			t.Parallel()
 			data := dataIn(t)
 			r := launch(t, data)
 			r.within(30*time.Second, func() error {
