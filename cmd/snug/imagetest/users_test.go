@@ -66,19 +66,14 @@ var places = []place{
 	{"without capabilities", options("--cap-drop", "ALL", "--security-opt", "no-new-privileges"), "10001"},
 	{"confined in every way", onVolume(confined...), "10001"},
 	{"below Docker's own init", options("--init"), "10001"},
-	{amongAll, options("--pid", "host"), "10001"},
+	{"among the processes of the host", options("--pid", "host"), "10001"}, // sees those of the others, in folders of the same name
 }
-
-// amongAll is the place that sees the processes of all the others. Their servers work in a folder of the same name.
-const amongAll = "among the processes of the host"
 
 // TestRunsInEveryPlace starts on empty data, is used, stops and starts again, in each place.
 func TestRunsInEveryPlace(t *testing.T) {
 	for _, p := range places {
 		t.Run(strings.ReplaceAll(p.name, " ", "-"), func(t *testing.T) {
-			if p.name != amongAll { // which runs before them
-				t.Parallel()
-			}
+			t.Parallel()
 			c := start(t, p.options(t))
 			c.becomes("healthy")
 			who := foundWorkspace(t, c.url())

@@ -54,8 +54,23 @@ func usesDir(pid int, dir string) bool {
 	return slices.ContainsFunc(links, func(link string) bool {
 		target, err := os.Readlink(link)
 		// The kernel appends " (deleted)" to what was removed meanwhile.
-		return err == nil && (target == dir || target == dir+" (deleted)" || strings.HasPrefix(target, dir+"/"))
+		named := err == nil && (target == dir || target == dir+" (deleted)" || strings.HasPrefix(target, dir+"/"))
+		return named && isOurs(pid, link, target)
 	})
+}
+
+// isOurs reports whether what a process has under a name is what we have under it. In another mount namespace, such as a
+// container's, the same name may mean something else (mount_namespaces(7)). What we do not have, because it was removed
+// meanwhile, tells nothing; then the namespaces must be the same.
+func isOurs(pid int, link, name string) bool {
+	theirs, errTheirs := os.Stat(link)
+	ours, errOurs := os.Stat(name)
+	if errTheirs == nil && errOurs == nil {
+		return os.SameFile(theirs, ours)
+	}
+	their, errTheirs := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
+	our, errOurs := os.Readlink("/proc/self/ns/mnt")
+	return errTheirs == nil && errOurs == nil && their == our
 }
 
 // Exe returns the base name of the program that pid runs, or "" when there is no such process or it is another user's.

@@ -74,6 +74,34 @@ func TestUsing(t *testing.T) {
 	}
 }
 
+// To a process of a container the same name may mean another folder, and to one whose mounts are its own the same.
+func TestUsingInOtherMountNamespaces(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can make a mount namespace")
+	}
+	dir, other := t.TempDir(), t.TempDir()
+	run(t, "/", "exec unshare --mount sh -c 'mount --bind "+other+" "+dir+" && cd "+dir+" && exec 3>file && echo && exec sleep 600'")
+	if got := pids(t, dir); len(got) > 0 {
+		t.Errorf("%v are taken for users of a folder of which they only know the name", got)
+	}
+	ours := run(t, "/", "exec unshare --mount sh -c 'mount --bind "+dir+" "+dir+" && cd "+dir+" && echo && exec sleep 600'").Process.Pid
+	if got := pids(t, dir); !slices.Equal(got, []int{ours}) {
+		t.Errorf("Using = %v, want %d", got, ours)
+	}
+}
+
+// What was removed meanwhile is still used.
+func TestUsingWhatWasRemoved(t *testing.T) {
+	dir := t.TempDir()
+	reader := run(t, "/", "exec 3>'"+filepath.Join(dir, "file")+"'; echo; exec sleep 600").Process.Pid
+	if err := os.Remove(filepath.Join(dir, "file")); err != nil {
+		t.Fatal(err)
+	}
+	if got := pids(t, dir); !slices.Equal(got, []int{reader}) {
+		t.Errorf("Using = %v, want %d", got, reader)
+	}
+}
+
 func TestEndAllEndsOnlyWhatMatches(t *testing.T) {
 	dir := t.TempDir()
 	run(t, dir, "trap '' QUIT; echo; exec sleep 600") // it ignores what is polite
