@@ -44,20 +44,27 @@ func Command(cfg Config) ([]string, error) {
 	}, nil
 }
 
-// removeForeignLocks removes lock files of a PostgreSQL that is gone and whose process id another program has now.
-// In a container that is common: after a crash all begin again with the same few process ids, and PostgreSQL takes
-// whoever has the id in its lock file for a postmaster that still runs. Every process of PostgreSQL works in the
-// cluster's folder, so when none does, the lock is nobody's.
+// removeForeignLocks removes lock files of a PostgreSQL that is gone and which keep another from starting:
+//
+//   - whose process id another program has now. In a container that is common: after a crash all begin again with the same
+//     few process ids, and PostgreSQL takes whoever has the id in its lock file for a postmaster that still runs;
+//   - that are empty or damaged: PostgreSQL was killed between making and writing one, and would refuse to start ever after
+//     (CreateLockFile in its miscinit.c).
+//
+// Every process of PostgreSQL works in the cluster's folder, so when none does, the lock is nobody's.
 func (c Config) removeForeignLocks() error {
 	for _, path := range []string{filepath.Join(c.Dir, "postmaster.pid"), c.socketPath() + ".lock"} {
 		pid, cluster, err := readLock(path)
-		if errors.Is(err, fs.ErrNotExist) || pid == 0 || syscall.Kill(pid, 0) != nil {
-			continue // absent, damaged, or of a process that is dead or another user's: PostgreSQL copes by itself
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
 		if err != nil {
 			return err
 		}
-		if filepath.Dir(path) == c.Dir {
+		if pid != 0 && syscall.Kill(pid, 0) != nil {
+			continue // of a process that is dead or another user's: PostgreSQL copes by itself
+		}
+		if pid == 0 || filepath.Dir(path) == c.Dir {
 			cluster = c.Dir // the folder may have had another path when the lock was made
 		}
 		running, err := proc.Using(cluster)

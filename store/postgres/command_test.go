@@ -75,6 +75,18 @@ func TestLocksWhosePidIsSomeoneElsesDoNotPreventTheStart(t *testing.T) {
 	start(t, cfg).stop(t)
 }
 
+// PostgreSQL may be killed between making a lock file and writing it.
+func TestEmptyLocksDoNotPreventTheStart(t *testing.T) {
+	cfg := newConfig(t)
+	mustProvision(t, cfg)
+	for _, text := range []string{"", "what is this?\n"} {
+		for _, lock := range crash(t, start(t, cfg)) {
+			writeFile(t, lock, text, 0o600)
+		}
+	}
+	start(t, cfg).stop(t)
+}
+
 func TestLocksOfTheDeadAreLeftToPostgreSQL(t *testing.T) {
 	cfg := newConfig(t)
 	mustProvision(t, cfg)
@@ -100,5 +112,13 @@ func TestLocksOfARunningServerStay(t *testing.T) {
 		t.Errorf("a second PostgreSQL on the same cluster: %v\n%s", state, second.log(t))
 	}
 	reusePid(t, []string{filepath.Join(cfg.Dir, "postmaster.pid")}, first.Pid())
+	socket := filepath.Join(cfg.SocketDir, ".s.PGSQL.5432.lock")
+	writeFile(t, socket, "", 0o600)
+	if _, err := postgres.Command(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(socket); err != nil {
+		t.Errorf("of a server that runs: %v", err)
+	}
 	first.stop(t)
 }
