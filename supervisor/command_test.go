@@ -150,6 +150,7 @@ func TestOldProcessDiesWhileTheNewOneComesUp(t *testing.T) {
 func TestCommandsAreSerialised(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		w.stubborn["app"] = true // so that it takes time to stop, and no two commands end at the same moment
 		s, end := begin(t, w, Service{Name: "app", Ready: slow(time.Second)})
 		defer end()
 		time.Sleep(5 * time.Second)
