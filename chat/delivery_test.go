@@ -245,6 +245,26 @@ func TestDeliveryKeepsLittleWhileMessagesAreMissing(t *testing.T) {
 	}
 }
 
+// What a client has left is not delivered to it, though it was the last that was; and what it joins again from where that begins.
+func TestDeliveryOfWhatWasLeft(t *testing.T) {
+	d, id, written := newDelivery(), uuid.New(), 0
+	offer := func(rev int64) {
+		d.offer(&run{channel: id, first: rev, last: rev, frames: []byte("x"), ends: []int{1}}, func(piece) { written++ })
+	}
+	d.join(begin{channel: id})
+	offer(1)
+	if d.leave(id); written != 1 {
+		t.Fatalf("%d runs are written, want 1", written)
+	}
+	if offer(2); written != 1 {
+		t.Error("a channel is delivered that was left")
+	}
+	d.join(begin{channel: id, cursor: 4})
+	if offer(5); written != 2 {
+		t.Error("a channel is not delivered that was joined again")
+	}
+}
+
 func TestFramesOfEveryLength(t *testing.T) {
 	for length, head := range map[int]int{0: 2, 125: 2, 126: 4, 65535: 4, 65536: 10} {
 		frame := appendFrame([]byte("x"), make([]byte, length/2), make([]byte, length-length/2))
