@@ -39,12 +39,14 @@ const storeMentions = `
 		UNION ALL
 		SELECT o.message_id, o.user_id, false FROM unnest($4::uuid[], $5::uuid[]) o (message_id, user_id)
 	) called
-	JOIN messages m ON m.id = called.message_id AND m.author_id <> called.user_id
+	JOIN LATERAL ( -- by its id alone: a small table is read whole for a hash, and the plan is kept
+		SELECT id, channel_id, seq, author_id, edited_at, deleted_at FROM messages WHERE id = called.message_id LIMIT 1
+	) m ON m.author_id <> called.user_id
 	JOIN users a ON a.id = m.author_id AND (called.by_name OR ` + mayCallAll + `)
 	JOIN channel_members cm ON cm.channel_id = m.channel_id AND cm.user_id = called.user_id
 	JOIN users u ON u.id = cm.user_id AND u.active
 	WHERE m.deleted_at IS NULL AND ($6 OR m.edited_at IS NULL)
-	GROUP BY u.id, m.id ON CONFLICT DO NOTHING`
+	GROUP BY u.id, m.id, m.channel_id, m.seq ON CONFLICT DO NOTHING`
 
 // mentionRows are the arguments of storeMentions.
 type mentionRows struct {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -297,8 +298,8 @@ func TestPlansReadByIndex(t *testing.T) {
 	}
 }
 
-// Plans that are made while an instance is new are kept when it has many messages: each finds these and the members by their own
-// keys, and does not go through those of the channel; also if many have just come, and nobody has counted them.
+// Plans that are made while an instance is new are kept when it has many messages: each finds what it needs by the keys of that,
+// and reads no messages beside; also if many members have just come, and nobody has counted them.
 func TestPlansOfANewInstanceFindAllByTheirKeys(t *testing.T) {
 	in := newInstance(t)
 	findsAllByTheirKeys(t, in)
@@ -312,11 +313,18 @@ func TestPlansOfANewInstanceFindAllByTheirKeys(t *testing.T) {
 func findsAllByTheirKeys(t *testing.T, in instance) {
 	t.Helper()
 	tx := writersTx(t, in)
-	defer tx.Exec(t.Context(), "DEALLOCATE ALL")
 	const types, nothing = "uuid[], uuid[], uuid[], uuid[], text[], uuid[], boolean[], text[], text[]", "'{}', '{}', '{}', '{}', '{}', NULL, NULL, NULL, NULL"
-	for name, s := range map[string]struct{ sql, types, nothing string }{
-		"plain": {storeBatch, types, nothing},
-		"files": {storeBatchWithFiles, types + ", bigint[], uuid[], smallint[]", nothing + ", '{}', '{}', '{}'"},
+	keys := []string{"messages_pkey", "messages_author_client_key", "channel_members_pkey"}
+	others := []string{"messages_channel_seq_key", "messages_thread_idx", "messages_changed_idx", "channel_members_joined_rev_idx"}
+	for name, s := range map[string]struct {
+		sql, types, nothing string
+		keys, others        []string // indexes that are used, and that are not
+	}{
+		"plain":    {storeBatch, types, nothing, keys, others},
+		"files":    {storeBatchWithFiles, types + ", bigint[], uuid[], smallint[]", nothing + ", '{}', '{}', '{}'", keys, others},
+		"mentions": {storeMentions, "uuid[], text[], uuid[], uuid[], uuid[], boolean", "'{}', '{}', '{}', '{}', '{}', false", keys[:1], others[:3]},
+		"replies":  {countReplies, "uuid[], integer", "'{}', 3", keys[:1], others[1:]},
+		"parents":  {parentsOf, "uuid[]", "'{}'", keys[:1], others[1:]},
 	} {
 		if _, err := tx.Exec(t.Context(), fmt.Sprintf("PREPARE %s (%s) AS %s", name, s.types, s.sql)); err != nil {
 			t.Fatal(err)
@@ -325,15 +333,21 @@ func findsAllByTheirKeys(t *testing.T, in instance) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{"messages_pkey", "messages_author_client_key", "channel_members_pkey"} {
+		for _, key := range s.keys {
 			if !strings.Contains(plan, key) {
 				t.Errorf("%s: %s is not used\n%s", name, key, plan)
 			}
 		}
-		for _, other := range []string{"messages_channel_seq_key", "messages_thread_idx", "messages_changed_idx", "channel_members_joined_rev_idx", "Seq Scan"} {
+		for _, other := range slices.Concat(s.others, []string{"Seq Scan"}) {
 			if strings.Contains(plan, other) {
 				t.Errorf("%s: there is %s\n%s", name, other, plan)
 			}
 		}
+		if readsAllMessages.MatchString(plan) {
+			t.Errorf("%s: all messages are read\n%s", name, plan)
+		}
 	}
 }
+
+// readsAllMessages finds a scan of their index without a condition, which EXPLAIN would tell in the next line.
+var readsAllMessages = regexp.MustCompile(`Scan using messages_.*\n *([^I ]|$)`)
