@@ -43,6 +43,18 @@ func (u user) crowd(n int) []user {
 	return users
 }
 
+// openCrowd opens a socket for each of so many members, which has nothing more to catch up with.
+func (u user) openCrowd(n int) []*socket {
+	u.t.Helper()
+	var sockets []*socket
+	for _, member := range u.crowd(n) {
+		socket, _ := member.open(nil)
+		socket.next("resumed")
+		sockets = append(sockets, socket)
+	}
+	return sockets
+}
+
 // BenchmarkSend has many writers on one channel, each of which sends its next message when the last is acknowledged, and
 // reads all that the others write.
 func BenchmarkSend(b *testing.B) {
@@ -55,14 +67,11 @@ func benchmarkSend(b *testing.B, writers int) {
 	s := chattest.Start(b, chattest.Options{})
 	ada := setUp(b, s)
 	general := ada.general()
-	var sockets []*socket
-	for _, u := range ada.crowd(writers) {
-		socket, _ := u.open(nil)
-		socket.next("resumed")
+	sockets := ada.openCrowd(writers)
+	for _, socket := range sockets {
 		if err := socket.ws.SetReadDeadline(time.Time{}); err != nil {
 			b.Fatal(err)
 		}
-		sockets = append(sockets, socket)
 	}
 	var left atomic.Int64
 	left.Store(int64(b.N))

@@ -90,9 +90,7 @@ func TestDrainAnswersWhatWasSent(t *testing.T) {
 	general := ada.general()
 	var acked atomic.Int64
 	var wait sync.WaitGroup
-	for _, u := range ada.crowd(8) {
-		socket, _ := u.open(nil)
-		socket.next("resumed")
+	for _, socket := range ada.openCrowd(8) {
 		sendOn(t, &wait, socket, general, &acked)
 	}
 	for deadline := time.Now().Add(waitLimit); acked.Load() < 200; time.Sleep(time.Millisecond) {

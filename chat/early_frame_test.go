@@ -23,9 +23,7 @@ func TestAHelloInOneWriteWithTheUpgrade(t *testing.T) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(waitLimit))
 	const hello = `{"type":"hello"}`
-	begin := "GET /api/ws HTTP/1.1\r\nHost: " + s.Addr + "\r\nAuthorization: Bearer " + ada.token +
-		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" +
-		string([]byte{0x81, 0x80 | byte(len(hello)), 0, 0, 0, 0}) + hello // masked with zeros
+	begin := ada.upgradeRequest() + string([]byte{0x81, 0x80 | byte(len(hello)), 0, 0, 0, 0}) + hello // masked with zeros
 	if _, err := io.WriteString(conn, begin); err != nil {
 		t.Fatal(err)
 	}
@@ -42,4 +40,10 @@ func TestAHelloInOneWriteWithTheUpgrade(t *testing.T) {
 		}
 		got.WriteByte(b)
 	}
+}
+
+// upgradeRequest asks for a WebSocket.
+func (u user) upgradeRequest() string {
+	return "GET /api/ws HTTP/1.1\r\nHost: " + u.server.Addr + "\r\nAuthorization: Bearer " + u.token +
+		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 }

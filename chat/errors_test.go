@@ -2,10 +2,13 @@ package chat_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -93,31 +96,35 @@ func TestHalfSentRequestsAreEnded(t *testing.T) {
 	s := chattest.Start(t, chattest.Options{New: chat.With(chat.Tuning{ReadRequest: 300 * time.Millisecond})})
 	var wait sync.WaitGroup
 	for i := range 50 {
+		half := []string{"GET /api/setup HTTP/1.1\r\nHost: x\r\n", "POST /api/setup HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{", ""}[i%3]
 		wait.Go(func() {
-			conn, err := net.Dial("tcp", s.Addr)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer conn.Close()
-			half := []string{"GET /api/setup HTTP/1.1\r\nHost: x\r\n", "POST /api/setup HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{", ""}[i%3]
-			if _, err := conn.Write([]byte(half)); err != nil {
-				t.Error(err)
-			}
-			if err := conn.SetReadDeadline(time.Now().Add(waitLimit)); err != nil {
-				t.Error(err)
-			}
-			for buf := make([]byte, 4096); ; {
-				if _, err := conn.Read(buf); err != nil {
-					if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
-						t.Errorf("%q is still waited for", half)
-					}
-					return
+			isEnded(t, s.Addr, half, func(conn net.Conn) {
+				if _, err := conn.Write([]byte(half)); err != nil {
+					t.Error(err)
 				}
-			}
+			})
 		})
 	}
 	wait.Wait()
+}
+
+// isEnded begins something over a connection of its own, and wants the server to close that.
+func isEnded(t *testing.T, addr, what string, begin func(net.Conn)) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close()
+	began := time.Now()
+	begin(conn)
+	if err := conn.SetReadDeadline(began.Add(waitLimit)); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("who sends %q is still waited for", what)
+	}
+	t.Logf("who sends %q is waited for for %v", what, time.Since(began))
 }
 
 // logBuffer collects log lines.

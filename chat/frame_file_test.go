@@ -43,12 +43,7 @@ func manyReadLongMessages(t *testing.T, s *chattest.Server) {
 	const readers, count = 20, 8
 	ada := setUp(t, s)
 	general := ada.general()
-	var sockets []*socket
-	for _, u := range ada.crowd(readers) {
-		reader, _ := u.open(nil)
-		reader.next("resumed")
-		sockets = append(sockets, reader)
-	}
+	sockets := ada.openCrowd(readers)
 	bodyOf := func(i int) string { return fmt.Sprint(i, strings.Repeat("'", 9_000)) } // five times as long in HTML
 	all := make([][][]byte, readers)                                                  // of each reader the messages as they came
 	var wait sync.WaitGroup

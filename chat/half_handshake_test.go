@@ -2,12 +2,9 @@ package chat_test
 
 import (
 	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -37,21 +34,7 @@ func TestHalfSentHandshakesAreEnded(t *testing.T) {
 		"a request, no TLS":   func(c net.Conn) { _, _ = c.Write([]byte("GET /api/setup HTTP/1.1\r\nHost: x\r\n\r\n")) },
 		"half of one, no TLS": func(c net.Conn) { _, _ = c.Write([]byte("GET")) },
 	} {
-		wait.Go(func() {
-			conn, err := net.Dial("tcp", s.Addr)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer conn.Close()
-			began := time.Now()
-			begin(conn)
-			_ = conn.SetReadDeadline(began.Add(waitLimit))
-			if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("who sends %s is still waited for", what)
-			}
-			t.Logf("who sends %s is waited for for %v", what, time.Since(began))
-		})
+		wait.Go(func() { isEnded(t, s.Addr, what, begin) })
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -59,7 +42,7 @@ func TestHalfSentHandshakesAreEnded(t *testing.T) {
 		wait.Wait()
 	}()
 	for served := 0; ; served++ {
-		askSetup(t, certified, s.URL)
+		askAlone(t, clientOf(certified), s.URL+"/api/setup")
 		select {
 		case <-ended:
 			t.Logf("%d others were served meanwhile", served)
@@ -103,11 +86,11 @@ func clientOf(server *httptest.Server) *tls.Config {
 	return server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 }
 
-// askSetup asks something over a connection of its own.
-func askSetup(t *testing.T, certified *httptest.Server, url string) {
+// askAlone asks something over a connection of its own; without a configuration, not over TLS.
+func askAlone(t *testing.T, over *tls.Config, url string) {
 	t.Helper()
-	client := http.Client{Timeout: waitLimit, Transport: &http.Transport{TLSClientConfig: clientOf(certified), DisableKeepAlives: true}}
-	response, err := client.Get(url + "/api/setup")
+	client := http.Client{Timeout: waitLimit, Transport: &http.Transport{TLSClientConfig: over, DisableKeepAlives: true}}
+	response, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

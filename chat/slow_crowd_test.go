@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -55,10 +54,10 @@ func TestTenThousandSlowOnesHoldNobodyUp(t *testing.T) {
 		}
 	}
 	var worst time.Duration
-	late := 0 // a machine that is busy with other tests may be so once
+	late := 0 // a machine that is busy with other tests may be so now and then
 	for round := range 20 {
 		begin := time.Now()
-		askHealth(t, n.URL)
+		askAlone(t, nil, n.URL+"/api/health")
 		if time.Since(begin) > time.Second {
 			late++
 		}
@@ -120,8 +119,7 @@ func slowOnes(t *testing.T, ada user) []net.Conn {
 				conns[i] = conn
 				begin := beginnings[i%int64(len(beginnings))]
 				if i < 100 {
-					begin = "GET /api/ws HTTP/1.1\r\nHost: " + ada.server.Addr + "\r\nAuthorization: Bearer " + ada.token +
-						"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+					begin = ada.upgradeRequest()
 				}
 				if _, err := io.WriteString(conn, begin); err != nil {
 					t.Errorf("slow one %d: %v", i, err)
@@ -134,16 +132,6 @@ func slowOnes(t *testing.T, ada user) []net.Conn {
 		t.FailNow()
 	}
 	return conns
-}
-
-func askHealth(t *testing.T, url string) {
-	t.Helper()
-	client := http.Client{Timeout: waitLimit, Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get(url + "/api/health")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
 }
 
 // allowFiles has this process, and those that it starts, open so many files, or skips the test.

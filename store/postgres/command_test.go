@@ -51,7 +51,12 @@ func crash(t *testing.T, s *server) (locks []string) {
 	s.Signal(syscall.SIGSTOP) // so that it cannot restart what is killed
 	endPrograms(t, s.cfg.Dir)
 	s.State()
-	return []string{filepath.Join(s.cfg.Dir, "postmaster.pid"), filepath.Join(s.cfg.SocketDir, ".s.PGSQL.5432.lock")}
+	return locksOf(s.cfg)
+}
+
+// locksOf returns the paths of the lock files: of the cluster, and of the socket.
+func locksOf(cfg postgres.Config) []string {
+	return []string{filepath.Join(cfg.Dir, "postmaster.pid"), filepath.Join(cfg.SocketDir, ".s.PGSQL.5432.lock")}
 }
 
 // reusePid makes the lock files say that the server had another process id.
@@ -106,18 +111,18 @@ func TestLocksOfARunningServerStay(t *testing.T) {
 	mustProvision(t, cfg)
 	first := start(t, cfg)
 	// Even when the postmaster is gone, its children may live: then nobody may start.
-	reusePid(t, []string{filepath.Join(cfg.Dir, "postmaster.pid")}, stranger(t))
+	locks := locksOf(cfg)
+	reusePid(t, locks[:1], stranger(t))
 	second := launch(t, cfg)
 	if state := second.State(); state.Success() || !strings.Contains(second.log(t), "already exists") {
 		t.Errorf("a second PostgreSQL on the same cluster: %v\n%s", state, second.log(t))
 	}
-	reusePid(t, []string{filepath.Join(cfg.Dir, "postmaster.pid")}, first.Pid())
-	socket := filepath.Join(cfg.SocketDir, ".s.PGSQL.5432.lock")
-	writeFile(t, socket, "", 0o600)
+	reusePid(t, locks[:1], first.Pid())
+	writeFile(t, locks[1], "", 0o600)
 	if _, err := postgres.Command(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(socket); err != nil {
+	if _, err := os.Stat(locks[1]); err != nil {
 		t.Errorf("of a server that runs: %v", err)
 	}
 	first.stop(t)
