@@ -245,5 +245,5 @@ func hookClientID(hook store.Hook, name string, otherwise uuid.UUID) uuid.UUID {
 	case otherwise != uuid.Nil:
 		return otherwise
 	}
-	return uuid.New()
+	return uuid.Must(uuid.NewV7())
 }

@@ -111,7 +111,7 @@ func (c *client) follow() error {
 		case f := <-frames:
 			c.take(f, ws)
 		case line := <-c.lines:
-			id := uuid.NewString()
+			id := uuid.Must(uuid.NewV7()).String()
 			c.unsent[id], c.order = line, append(c.order, id)
 			c.send(ws, id)
 		case err := <-broken:

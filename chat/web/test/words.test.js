@@ -80,6 +80,9 @@ test("the connection strip", () => {
   assert.match(connectionNotice({ ...lost, networkUp: false, unsent: 2 }), /offline.*go out/);
 });
 
-test("uuids are of version 4", () => {
-  assert.match(newUuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+test("uuids are of version 7, and begin with the time", () => {
+  // The example of RFC 9562, appendix A.6.
+  assert.match(newUuid(0x017f22e279b0), /^017f22e2-79b0-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.match(newUuid(), /^0[0-9a-f]{7}-[0-9a-f]{4}-7/);
+  assert.notEqual(newUuid(1), newUuid(1));
 });
