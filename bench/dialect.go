@@ -71,7 +71,7 @@ func (d snugDialect) kind(_ *load.Client, frame []byte) kind {
 }
 
 func (d snugDialect) appendSend(dst []byte, body string) []byte {
-	dst = append(append(dst, `{"type":"send","client_id":"`...), uuid.NewString()...)
+	dst = append(append(dst, `{"type":"send","client_id":"`...), uuid.Must(uuid.NewV7()).String()...)
 	dst = append(append(dst, `","channel_id":"`...), d.channel.String()...)
 	return append(strconv.AppendQuote(append(dst, `","body":`...), body), '}')
 }

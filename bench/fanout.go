@@ -1,11 +1,15 @@
 package main
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // fanout is a channel in which a few write at a pace, and many read.
 type fanout struct {
-	Every time.Duration // how often
-	Burst int           // how many messages are sent at once, by one client each
+	Every  time.Duration // how often, on average
+	Burst  int           // how many messages are sent at once, by one client each
+	Random bool          // they come at moments that do not know of each other, as those of a Poisson process
 }
 
 // run lets the crowd's first clients write for a while, and waits until all have all of it.
@@ -14,9 +18,10 @@ func (f fanout) run(c *crowd, lasting time.Duration) (round, error) {
 	defer func() { c.timing = false }()
 	return c.watch(func() error {
 		var sent int64
+		moments := rand.New(rand.NewPCG(1, 1)) // the same for each side
 		before := c.messages
 		next := time.Now()
-		for end := next.Add(lasting); next.Before(end); next = next.Add(f.Every) {
+		for end := next.Add(lasting); next.Before(end); next = next.Add(f.pause(moments)) {
 			if err := c.poll(next); err != nil {
 				return err
 			}
@@ -30,4 +35,12 @@ func (f fanout) run(c *crowd, lasting time.Duration) (round, error) {
 		}
 		return c.pollUntil(joinLimit, func() bool { return c.messages-before >= sent*int64(len(c.members)) })
 	})
+}
+
+// pause is the time until more is sent.
+func (f fanout) pause(moments *rand.Rand) time.Duration {
+	if !f.Random {
+		return f.Every
+	}
+	return time.Duration(float64(f.Every) * moments.ExpFloat64())
 }

@@ -25,20 +25,28 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	if len(os.Args) > 1 && os.Args[1] == "peer" {
-		return servePeer(ctx, os.Args[2:])
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] == "peer" {
+		return servePeer(ctx, args[1:])
 	}
+	// When nobody reads the figures any more, what is measured must be stopped. (In a peer, each client that is gone is a SIGPIPE.)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGPIPE)
+	defer stop()
 	var p plan
+	alone := len(args) > 1 && args[0] == "alone"
+	if alone {
+		p.peers, args = args[1], args[2:]
+	}
 	flag.StringVar(&p.program, "snug", "bin/snug", "the program to measure")
 	flag.IntVar(&p.rounds, "rounds", 3, "how often each is measured, the sides in turn")
 	flag.DurationVar(&p.lasting, "lasting", 8*time.Second, "how long each time")
 	flag.DurationVar(&p.settle, "settle", 8*time.Second, "how long nothing happens before memory is read")
 	flag.IntVar(&p.readers, "readers", 1000, "clients that read a channel")
-	flag.IntVar(&p.writers, "writers", 256, "messages in flight in a channel in which many write")
+	flag.IntVar(&p.writers, "writers", 256, "clients that write in a channel as fast as they are answered")
 	flag.StringVar((*string)(&p.part), "part", string(allParts), "what to measure: all, deliveries or hot")
 	docs := flag.String("docs", "", "a folder with performance.md, to write the tables and plots to")
 	million := flag.String("million", "", "a file with what the store's benchmarks of a million messages print: only write it to the docs")
-	flag.Parse()
+	_ = flag.CommandLine.Parse(args) // ends the program when it fails
 	if *million != "" {
 		return writeMillion(*docs, *million)
 	}
@@ -47,6 +55,9 @@ func run(ctx context.Context) error {
 	}
 	if *docs != "" && p.part != allParts {
 		return fmt.Errorf("-part=%s: the documentation shows all parts, leave out -docs", p.part)
+	}
+	if !alone {
+		return p.runAlone(ctx, args)
 	}
 	found, err := p.run(ctx)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -19,6 +18,7 @@ type plan struct {
 	settle  time.Duration // before memory is read
 	readers int
 	writers int
+	peers   string // the folder in which Socket.IO is installed; without one it is not measured
 }
 
 // part is which of the loads are run.
@@ -34,9 +34,13 @@ func (p part) has(other part) bool { return p == allParts || p == other }
 
 // The kinds of load.
 var (
-	paced = fanout{Every: 25 * time.Millisecond, Burst: 1}
-	burst = fanout{Every: time.Second, Burst: 32}
+	random = fanout{Every: 25 * time.Millisecond, Burst: 1, Random: true}
+	paced  = fanout{Every: 25 * time.Millisecond, Burst: 1}
+	burst  = fanout{Every: time.Second, Burst: 32}
 )
+
+// inFlight is how many messages each writer of a hot channel has on the way.
+var inFlight = []int{1, 4, 16}
 
 // run measures everything. What cannot be measured here is left out, and said.
 func (p plan) run(ctx context.Context) (found results, err error) {
@@ -60,7 +64,7 @@ func (p plan) run(ctx context.Context) (found results, err error) {
 	found = results{Machine: describeMachine(), Plan: fmt.Sprintf("%d rounds of %s", p.rounds, p.lasting)}
 	peers := snugDialect{channel: snug.dialect.(snugDialect).channel}
 	if p.part.has(deliveries) {
-		if err := p.deliveries(ctx, snug, peers, filepath.Join(dir, "socketio"), &found); err != nil {
+		if err := p.deliveries(ctx, snug, peers, &found); err != nil {
 			return found, err
 		}
 	}
@@ -73,8 +77,10 @@ func (p plan) run(ctx context.Context) (found results, err error) {
 	}
 	defer func() { err = errors.Join(err, inserts.stop()) }()
 	inserts.rest = snug.rest
-	for _, h := range []hot{{Clients: p.writers, InFlight: 1}, {Clients: max(1, p.writers/32), InFlight: 32}} {
-		err := p.interleave(&found, h.String(), snug, inserts)(func(s *side) (round, error) { return h.run(s, p.lasting/4, p.lasting) })
+	for _, n := range inFlight {
+		h := hot{Clients: p.writers, InFlight: n}
+		found.Hot = append(found.Hot, h)
+		err := p.interleave(ctx, &found, h.String(), snug, inserts)(func(s *side) (round, error) { return h.run(s, p.lasting/4, p.lasting) })
 		if err != nil {
 			return found, err
 		}
@@ -83,20 +89,18 @@ func (p plan) run(ctx context.Context) (found results, err error) {
 }
 
 // deliveries measures what it costs to bring messages to many, and to have these connected.
-func (p plan) deliveries(ctx context.Context, snug *side, peers snugDialect, dir string, found *results) error {
+func (p plan) deliveries(ctx context.Context, snug *side, peers snugDialect, found *results) error {
 	broadcast, err := peer(ctx, "fasthttp/websocket", peers, "broadcast")
 	if err != nil {
 		return err
 	}
 	defer broadcast.stop()
 	sides := []*side{snug, broadcast}
-	node, err := socketIO(ctx, dir)
-	switch {
-	case errors.Is(err, errNoNode):
-		fmt.Println(err)
-	case err != nil:
-		return err
-	default:
+	if p.peers != "" {
+		node, err := socketIO(ctx, p.peers)
+		if err != nil {
+			return err
+		}
 		defer node.stop()
 		sides = append(sides, node)
 	}
@@ -112,8 +116,8 @@ func (p plan) deliveries(ctx context.Context, snug *side, peers snugDialect, dir
 	if err := p.memory(found, "connected", crowds); err != nil {
 		return err
 	}
-	for _, f := range []fanout{paced, burst} {
-		err := p.interleave(found, f.String(), sides...)(func(s *side) (round, error) {
+	for _, f := range []fanout{random, paced, burst} {
+		err := p.interleave(ctx, found, f.String(), sides...)(func(s *side) (round, error) {
 			return f.run(crowds[slices.Index(sides, s)], p.lasting)
 		})
 		if err != nil {
@@ -143,10 +147,13 @@ func (p plan) memory(found *results, when string, crowds []*crowd) error {
 }
 
 // interleave measures the sides in turn, so that what else the machine does hits all of them, and keeps the rounds.
-func (p plan) interleave(found *results, load string, sides ...*side) func(func(*side) (round, error)) error {
+func (p plan) interleave(ctx context.Context, found *results, load string, sides ...*side) func(func(*side) (round, error)) error {
 	return func(measure func(*side) (round, error)) error {
 		for range p.rounds {
 			for _, s := range sides {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
 				r, err := measure(s)
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", load, s.name, err)

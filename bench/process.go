@@ -82,16 +82,20 @@ func (p *process) stop() error {
 // tick is the unit of times in /proc/PID/stat, on every Linux: sysconf(_SC_CLK_TCK) is 100.
 const tick = 10 * time.Millisecond
 
-// cpuOf is the time that processes have spent on a processor, in user and in system mode.
+// cpuOf is the time that processes have spent on a processor, in user and in system mode, and with them those of their
+// children that have ended: PostgreSQL's vacuum comes and goes. One that has ended since it was listed counts for its parent; the first must live.
 func cpuOf(pids ...int) (total time.Duration, err error) {
-	for _, pid := range pids {
+	for i, pid := range pids {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if i > 0 && errors.Is(err, os.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return 0, fmt.Errorf("read processor time: %w", err)
 		}
-		// The second field, the name in parentheses, may hold spaces; utime and stime are the 14th and the 15th.
+		// The second field, the name in parentheses, may hold spaces; utime, stime, cutime and cstime are the 14th to the 17th.
 		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		for _, field := range fields[11:13] {
+		for _, field := range fields[11:15] {
 			ticks, err := strconv.ParseInt(field, 10, 64)
 			if err != nil {
 				return 0, fmt.Errorf("read processor time: %w", err)

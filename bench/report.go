@@ -24,31 +24,37 @@ func (r *results) sections() []section {
 	cost := column{"the server's CPU per delivery, µs", serverCost}
 	all := column{"with all that it needs, µs", allCost}
 	delivered := []column{cost, all, {"median, ms", middle}, {"p99, ms", worst}}
-	sections := []section{
+	return []section{
 		{name: "machine", text: r.Machine + "; medians of " + r.Plan + " each, the sides in turn.\n"},
+		r.table("random", random.String(), delivered, "Server CPU per delivery, "+random.String(), "µs"),
 		r.table("paced", paced.String(), delivered, "Server CPU per delivery, "+paced.String(), "µs"),
 		r.table("burst", burst.String(), delivered, "Server CPU per delivery, "+burst.String(), "µs"),
 		r.memoryTable(),
+		r.hotTable(),
 	}
-	for i, name := range []string{"hot", "pipelined"} {
-		load := r.hotLoad(i)
-		sections = append(sections, r.table(name, load, []column{{"acknowledged messages/s", rate}, cost, all}, "Acknowledged messages, "+load, "/s"))
-	}
-	return sections
 }
 
-// hotLoad is the name of the nth hot channel.
-func (r *results) hotLoad(n int) string {
-	var loads []string
-	for _, m := range r.Loads {
-		if strings.Contains(m.Load, "in flight") && (len(loads) == 0 || loads[len(loads)-1] != m.Load) && m.Side == "Snug" {
-			loads = append(loads, m.Load)
+// hotTable has a row for each side of each hot channel.
+func (r *results) hotTable() section {
+	s := section{name: "hot", chart: chart{title: "Acknowledged messages of many writers", unit: "/s"}}
+	lines := []string{
+		"| each has in flight | | acknowledged messages/s | on average after, ms | the server's CPU per delivery, µs | with all that it needs, µs |",
+		"|---|---|---|---|---|---|",
+	}
+	for _, h := range r.Hot {
+		sides := r.of(h.String())
+		for _, m := range sides {
+			per := m.median(rate)
+			line := fmt.Sprintf("| %d | %s | %s", h.InFlight, m.Side, number(per))
+			if m.Side != "Snug" {
+				line += fmt.Sprintf(" (Snug: %s times)", number(sides[0].median(rate)/per))
+			}
+			lines = append(lines, line+fmt.Sprintf(" | %s | %s | %s |", number(h.wait(per)), number(m.median(serverCost)), number(m.median(allCost))))
+			s.chart.bars = append(s.chart.bars, bar{fmt.Sprintf("%s, %d in flight", m.Side, h.InFlight), per, m.Side == "Snug"})
 		}
 	}
-	if n < len(loads) {
-		return loads[n]
-	}
-	return ""
+	s.text = strings.Join(lines, "\n") + "\n"
+	return s
 }
 
 // table has a row for each side, and a plot of the first column.

@@ -14,6 +14,7 @@ import (
 type results struct {
 	Machine, Plan string
 	Loads         []measured
+	Hot           []hot // of the loads
 	Memory        []held
 }
 
@@ -78,7 +79,14 @@ func (h hot) String() string {
 	return fmt.Sprintf("%d sockets, %d in flight", h.Clients, h.InFlight)
 }
 
+// wait is how long an acknowledgement takes on average, in milliseconds, by Little's law: as many are waited for as are in
+// flight, all the time.
+func (h hot) wait(rate float64) float64 { return 1000 * float64(h.Clients*h.InFlight) / rate }
+
 func (f fanout) String() string {
+	if f.Random {
+		return fmt.Sprintf("at random, %s on average", f.Every)
+	}
 	if f.Burst == 1 {
 		return fmt.Sprintf("a message every %s", f.Every)
 	}
@@ -91,6 +99,9 @@ func describeMachine() string {
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		version, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-")
 		parts = append(parts, "Linux "+version)
+	}
+	if control, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control"); err == nil {
+		parts = append(parts, "TCP "+strings.TrimSpace(string(control)))
 	}
 	parts = append(parts, strings.Replace(runtime.Version(), "go", "Go ", 1))
 	if node, err := exec.Command("node", "--version").Output(); err == nil {

@@ -38,22 +38,27 @@ func startSide(ctx context.Context, name string, dialect dialect, cmd *exec.Cmd)
 // errNoNode is why Socket.IO is left out.
 var errNoNode = errors.New("Socket.IO is not measured: it needs node and npm")
 
-// socketIO installs Socket.IO from npm into a folder, and runs it.
-func socketIO(ctx context.Context, dir string) (*side, error) {
-	node, err := exec.LookPath("node")
+// installSocketIO installs Socket.IO from npm into a folder.
+func installSocketIO(ctx context.Context, dir string) error {
+	_, err := exec.LookPath("node")
 	npm, err2 := exec.LookPath("npm")
 	if errors.Join(err, err2) != nil {
-		return nil, errNoNode
+		return errNoNode
 	}
 	if err := peers.CopySocketIO(dir); err != nil {
-		return nil, err
+		return err
 	}
 	install := exec.CommandContext(ctx, npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w that can install it: %w: %s", errNoNode, err, out)
+		return fmt.Errorf("%w that can install it: %w: %s", errNoNode, err, out)
 	}
-	cmd := exec.Command(node, "server.js")
+	return nil
+}
+
+// socketIO runs Socket.IO, which is installed in a folder.
+func socketIO(ctx context.Context, dir string) (*side, error) {
+	cmd := exec.Command("node", "server.js")
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NODE_ENV=production")
 	return startSide(ctx, "Socket.IO", socketIODialect{}, cmd)
 }
