@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
 
@@ -32,7 +31,7 @@ func run(ctx context.Context) error {
 	// When nobody reads the figures any more, what is measured must be stopped. (In a peer, each client that is gone is a SIGPIPE.)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGPIPE)
 	defer stop()
-	var p plan
+	p := plan{part: allParts}
 	alone := len(args) > 1 && args[0] == "alone"
 	if alone {
 		p.peers, args = args[1], args[2:]
@@ -43,15 +42,12 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&p.settle, "settle", 8*time.Second, "how long nothing happens before memory is read")
 	flag.IntVar(&p.readers, "readers", 1000, "clients that read a channel")
 	flag.IntVar(&p.writers, "writers", 256, "clients that write in a channel as fast as they are answered")
-	flag.StringVar((*string)(&p.part), "part", string(allParts), "what to measure: all, deliveries or hot")
+	flag.Var(&p.part, "part", fmt.Sprintf("what to measure, one of %v", parts))
 	docs := flag.String("docs", "", "a folder with performance.md, to write the tables and plots to")
 	million := flag.String("million", "", "a file with what the store's benchmarks of a million messages print: only write it to the docs")
 	_ = flag.CommandLine.Parse(args) // ends the program when it fails
 	if *million != "" {
 		return writeMillion(*docs, *million)
-	}
-	if !slices.Contains([]part{allParts, deliveries, hotChannel}, p.part) {
-		return fmt.Errorf("-part=%s: it must be all, deliveries or hot", p.part)
 	}
 	if *docs != "" && p.part != allParts {
 		return fmt.Errorf("-part=%s: the documentation shows all parts, leave out -docs", p.part)

@@ -30,7 +30,20 @@ const (
 	hotChannel part = "hot"
 )
 
+var parts = []part{allParts, deliveries, hotChannel}
+
 func (p part) has(other part) bool { return p == allParts || p == other }
+
+// Set and String make a part a flag.Value.
+func (p *part) Set(text string) error {
+	if !slices.Contains(parts, part(text)) {
+		return fmt.Errorf("it must be one of %v", parts)
+	}
+	*p = part(text)
+	return nil
+}
+
+func (p *part) String() string { return string(*p) }
 
 // The kinds of load.
 var (

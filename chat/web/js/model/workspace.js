@@ -178,9 +178,13 @@ export class Workspace extends EventTarget {
     try {
       return await this.#patiently(call);
     } catch (error) {
-      this.#tell(error.code === "unauthenticated" ? "ended" : "notice", { message: error.message });
+      this.#tellFailure(error);
       return null;
     }
+  }
+
+  #tellFailure(error) {
+    this.#tell(error.code === "unauthenticated" ? "ended" : "notice", { message: error.message });
   }
 
   /** Takes a message that came live, or as the acknowledgement of a send. */
@@ -252,7 +256,7 @@ export class Workspace extends EventTarget {
       await action(this.#api);
       return true;
     } catch (error) {
-      this.#tell(error.code === "unauthenticated" ? "ended" : "notice", { message: error.message });
+      this.#tellFailure(error);
       return false;
     }
   }
