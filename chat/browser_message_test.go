@@ -32,6 +32,9 @@ func TestMessagesInTheBrowser(t *testing.T) {
 	p.say("helo all")
 	p.waitFor(".message-body", "helo all")
 	p.wait(allStored)
+	if sent := jon.lastMessage(jon.general()); sent.ClientID.Version() != 7 {
+		t.Errorf("the page sends under %s, which does not begin with the time", sent.ClientID)
+	}
 	p.press("ArrowUp")
 	p.waitFor(".composer-note", "editing")
 	p.wait(`document.querySelector("message-composer textarea").value === "helo all"`)
