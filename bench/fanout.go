@@ -7,6 +7,7 @@ import (
 
 // fanout is a channel in which a few write at a pace, and many read.
 type fanout struct {
+	Name   string        // of its table and its plot
 	Every  time.Duration // how often, on average
 	Burst  int           // how many messages are sent at once, by one client each
 	Random bool          // they come at moments that do not know of each other, as those of a Poisson process

@@ -34,7 +34,7 @@ func run(ctx context.Context) error {
 	p := plan{part: allParts}
 	alone := len(args) > 1 && args[0] == "alone"
 	if alone {
-		p.peers, args = args[1], args[2:]
+		p.nodeDir, args = args[1], args[2:]
 	}
 	flag.StringVar(&p.program, "snug", "bin/snug", "the program to measure")
 	flag.IntVar(&p.rounds, "rounds", 3, "how often each is measured, the sides in turn")

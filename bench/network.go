@@ -19,7 +19,7 @@ func (p plan) runAlone(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	peers := ""
+	nodeDir := ""
 	if p.part.has(deliveries) {
 		switch err := installSocketIO(ctx, dir); {
 		case errors.Is(err, errNoNode):
@@ -27,10 +27,10 @@ func (p plan) runAlone(ctx context.Context, args []string) (err error) {
 		case err != nil:
 			return err
 		default:
-			peers = dir
+			nodeDir = dir
 		}
 	}
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"alone", peers}, args...)...)
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"alone", nodeDir}, args...)...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopLimit
@@ -44,10 +44,15 @@ func inOwnNetwork(do func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for ever: the thread, which is in the namespace, ends with the goroutine
-		err := enterOwnNetwork()
-		if errors.Is(err, unix.EPERM) {
+		err := unix.Unshare(unix.CLONE_NEWNET)
+		switch {
+		case errors.Is(err, unix.EPERM):
 			fmt.Println("Only root can have a network of its own: what this machine does to its loopback is measured, too.")
 			err = nil
+		case err != nil:
+			err = fmt.Errorf("make a network namespace: %w", err)
+		default:
+			err = openLoopback()
 		}
 		if err == nil {
 			err = do()
@@ -57,11 +62,8 @@ func inOwnNetwork(do func() error) error {
 	return <-done
 }
 
-// enterOwnNetwork gives the calling thread a network.
-func enterOwnNetwork() error {
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("make a network namespace: %w", err)
-	}
+// openLoopback makes the loopback of a new network usable.
+func openLoopback() error {
 	if err := os.WriteFile("/proc/sys/net/ipv4/tcp_congestion_control", []byte("reno"), 0); err != nil { // which every Linux has
 		return fmt.Errorf("choose how TCP avoids congestion: %w", err)
 	}

@@ -18,7 +18,7 @@ type plan struct {
 	settle  time.Duration // before memory is read
 	readers int
 	writers int
-	peers   string // the folder in which Socket.IO is installed; without one it is not measured
+	nodeDir string // the folder in which Socket.IO is installed; without one it is not measured
 }
 
 // part is which of the loads are run.
@@ -45,12 +45,12 @@ func (p *part) Set(text string) error {
 
 func (p *part) String() string { return string(*p) }
 
-// The kinds of load.
-var (
-	random = fanout{Every: 25 * time.Millisecond, Burst: 1, Random: true}
-	paced  = fanout{Every: 25 * time.Millisecond, Burst: 1}
-	burst  = fanout{Every: time.Second, Burst: 32}
-)
+// fanouts are the ways in which messages come to many.
+var fanouts = []fanout{
+	{Name: "random", Every: 25 * time.Millisecond, Burst: 1, Random: true},
+	{Name: "paced", Every: 25 * time.Millisecond, Burst: 1},
+	{Name: "burst", Every: time.Second, Burst: 32},
+}
 
 // inFlight is how many messages each writer of a hot channel has on the way.
 var inFlight = []int{1, 4, 16}
@@ -92,8 +92,7 @@ func (p plan) run(ctx context.Context) (found results, err error) {
 	inserts.rest = snug.rest
 	for _, n := range inFlight {
 		h := hot{Clients: p.writers, InFlight: n}
-		found.Hot = append(found.Hot, h)
-		err := p.interleave(ctx, &found, h.String(), snug, inserts)(func(s *side) (round, error) { return h.run(s, p.lasting/4, p.lasting) })
+		err := p.interleave(ctx, &found, h, snug, inserts)(func(s *side) (round, error) { return h.run(s, p.lasting/4, p.lasting) })
 		if err != nil {
 			return found, err
 		}
@@ -109,8 +108,8 @@ func (p plan) deliveries(ctx context.Context, snug *side, peers snugDialect, fou
 	}
 	defer broadcast.stop()
 	sides := []*side{snug, broadcast}
-	if p.peers != "" {
-		node, err := socketIO(ctx, p.peers)
+	if p.nodeDir != "" {
+		node, err := socketIO(ctx, p.nodeDir)
 		if err != nil {
 			return err
 		}
@@ -129,8 +128,8 @@ func (p plan) deliveries(ctx context.Context, snug *side, peers snugDialect, fou
 	if err := p.memory(found, "connected", crowds); err != nil {
 		return err
 	}
-	for _, f := range []fanout{random, paced, burst} {
-		err := p.interleave(ctx, found, f.String(), sides...)(func(s *side) (round, error) {
+	for _, f := range fanouts {
+		err := p.interleave(ctx, found, f, sides...)(func(s *side) (round, error) {
 			return f.run(crowds[slices.Index(sides, s)], p.lasting)
 		})
 		if err != nil {
@@ -160,7 +159,7 @@ func (p plan) memory(found *results, when string, crowds []*crowd) error {
 }
 
 // interleave measures the sides in turn, so that what else the machine does hits all of them, and keeps the rounds.
-func (p plan) interleave(ctx context.Context, found *results, load string, sides ...*side) func(func(*side) (round, error)) error {
+func (p plan) interleave(ctx context.Context, found *results, load fmt.Stringer, sides ...*side) func(func(*side) (round, error)) error {
 	return func(measure func(*side) (round, error)) error {
 		for range p.rounds {
 			for _, s := range sides {

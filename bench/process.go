@@ -83,7 +83,8 @@ func (p *process) stop() error {
 const tick = 10 * time.Millisecond
 
 // cpuOf is the time that processes have spent on a processor, in user and in system mode, and with them those of their
-// children that have ended: PostgreSQL's vacuum comes and goes. One that has ended since it was listed counts for its parent; the first must live.
+// children that have ended: PostgreSQL's vacuum comes and goes. One that has ended since it was listed counts for its parent;
+// the first must live.
 func cpuOf(pids ...int) (total time.Duration, err error) {
 	for i, pid := range pids {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

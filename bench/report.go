@@ -21,18 +21,15 @@ type column struct {
 }
 
 func (r *results) sections() []section {
-	cost := column{"the server's CPU per delivery, µs", serverCost}
-	all := column{"with all that it needs, µs", allCost}
-	delivered := []column{cost, all, {"median, ms", middle}, {"p99, ms", worst}}
-	return []section{
-		{name: "machine", text: r.Machine + "; medians of " + r.Plan + " each, the sides in turn.\n"},
-		r.table("random", random.String(), delivered, "Server CPU per delivery, "+random.String(), "µs"),
-		r.table("paced", paced.String(), delivered, "Server CPU per delivery, "+paced.String(), "µs"),
-		r.table("burst", burst.String(), delivered, "Server CPU per delivery, "+burst.String(), "µs"),
-		r.memoryTable(),
-		r.hotTable(),
+	sections := []section{{name: "machine", text: r.Machine + "; medians of " + r.Plan + " each, the sides in turn.\n"}}
+	for _, f := range fanouts {
+		sections = append(sections, r.fanoutTable(f))
 	}
+	return append(sections, r.memoryTable(), r.hotTable())
 }
+
+// ours says how many times a value of another side Snug's is.
+func ours(snug, other float64) string { return fmt.Sprintf(" (Snug: %s times)", number(snug/other)) }
 
 // hotTable has a row for each side of each hot channel.
 func (r *results) hotTable() section {
@@ -41,42 +38,48 @@ func (r *results) hotTable() section {
 		"| each has in flight | | acknowledged messages/s | on average after, ms | the server's CPU per delivery, µs | with all that it needs, µs |",
 		"|---|---|---|---|---|---|",
 	}
-	for _, h := range r.Hot {
-		sides := r.of(h.String())
-		for _, m := range sides {
-			per := m.median(rate)
-			line := fmt.Sprintf("| %d | %s | %s", h.InFlight, m.Side, number(per))
-			if m.Side != "Snug" {
-				line += fmt.Sprintf(" (Snug: %s times)", number(sides[0].median(rate)/per))
-			}
-			lines = append(lines, line+fmt.Sprintf(" | %s | %s | %s |", number(h.wait(per)), number(m.median(serverCost)), number(m.median(allCost))))
-			s.chart.bars = append(s.chart.bars, bar{fmt.Sprintf("%s, %d in flight", m.Side, h.InFlight), per, m.Side == "Snug"})
+	for _, m := range r.Loads {
+		h, ok := m.Load.(hot)
+		if !ok {
+			continue
 		}
+		per := m.median(rate)
+		line := fmt.Sprintf("| %d | %s | %s", h.InFlight, m.Side, number(per))
+		if m.Side != "Snug" {
+			line += ours(r.of(h)[0].median(rate), per)
+		}
+		lines = append(lines, line+fmt.Sprintf(" | %s | %s | %s |", number(h.wait(per)), number(m.median(serverCost)), number(m.median(allCost))))
+		s.chart.bars = append(s.chart.bars, bar{fmt.Sprintf("%s, %d in flight", m.Side, h.InFlight), per, m.Side == "Snug"})
 	}
 	s.text = strings.Join(lines, "\n") + "\n"
 	return s
 }
 
-// table has a row for each side, and a plot of the first column.
-func (r *results) table(name, load string, columns []column, title, unit string) section {
-	s := section{name: name, chart: chart{title: title, unit: unit}}
-	head, rule := "| "+load, "|---"
-	for _, c := range columns {
+// delivered is what is shown of messages to many.
+var delivered = []column{
+	{"the server's CPU per delivery, µs", serverCost}, {"with all that it needs, µs", allCost}, {"median, ms", middle}, {"p99, ms", worst},
+}
+
+// fanoutTable has a row for each side, and a plot of the first column.
+func (r *results) fanoutTable(f fanout) section {
+	s := section{name: f.Name, chart: chart{title: "Server CPU per delivery, " + f.String(), unit: "µs"}}
+	head, rule := "| "+f.String(), "|---"
+	for _, c := range delivered {
 		head, rule = head+" | "+c.title, rule+"|---"
 	}
 	lines := []string{head + " |", rule + "|"}
-	sides := r.of(load)
+	sides := r.of(f)
 	for _, m := range sides {
 		line := "| " + m.Side
-		for _, c := range columns {
+		for _, c := range delivered {
 			v := m.median(c.value)
 			line += " | " + number(v)
 			if m.Side != "Snug" && v > 0 {
-				line += fmt.Sprintf(" (Snug: %s times)", number(sides[0].median(c.value)/v))
+				line += ours(sides[0].median(c.value), v)
 			}
 		}
 		lines = append(lines, line+" |")
-		s.chart.bars = append(s.chart.bars, bar{m.Side, m.median(columns[0].value), m.Side == "Snug"})
+		s.chart.bars = append(s.chart.bars, bar{m.Side, m.median(delivered[0].value), m.Side == "Snug"})
 	}
 	s.text = strings.Join(lines, "\n") + "\n"
 	return s

@@ -14,14 +14,14 @@ import (
 type results struct {
 	Machine, Plan string
 	Loads         []measured
-	Hot           []hot // of the loads
 	Memory        []held
 }
 
 // measured is all rounds of one load on one side.
 type measured struct {
-	Load, Side string
-	Rounds     []round
+	Load   fmt.Stringer // a fanout or a hot
+	Side   string
+	Rounds []round
 }
 
 // held is the memory of one side.
@@ -30,7 +30,7 @@ type held struct {
 	memory
 }
 
-func (r *results) add(load, side string, one round) {
+func (r *results) add(load fmt.Stringer, side string, one round) {
 	i := slices.IndexFunc(r.Loads, func(m measured) bool { return m.Load == load && m.Side == side })
 	if i < 0 {
 		r.Loads, i = append(r.Loads, measured{Load: load, Side: side}), len(r.Loads)
@@ -39,7 +39,7 @@ func (r *results) add(load, side string, one round) {
 }
 
 // of returns the sides of a load, Snug first.
-func (r *results) of(load string) (sides []measured) {
+func (r *results) of(load fmt.Stringer) (sides []measured) {
 	for _, m := range r.Loads {
 		if m.Load == load {
 			sides = append(sides, m)
